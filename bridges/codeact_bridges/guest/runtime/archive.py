@@ -1,0 +1,96 @@
+"""Build time only: a component that hands over its own standard library as code objects, in a zip archive.
+
+`componentize-py` shows an app the whole library under /python while it is being pre-initialized, and never again; the
+`tzdata` package lies on the app's own path then, because the build put it there. Modules are code objects, everything
+else of tzdata is its files as they are. What is left out cannot work without processes, threads, windows, a terminal,
+or C code that the guest does not have (`codeact_guest/absent.py` says so when it is imported), or is a test.
+"""
+
+import base64
+import io
+import marshal
+import sys
+import zipfile
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+import wit_world
+
+LIBRARY = Path("/python")
+
+LEFT_OUT = (
+    "asyncio/tools.py",
+    "asyncio/windows_",
+    "bz2.py",
+    "compression/bz2.py",
+    "compression/lzma.py",
+    "compression/zstd/",
+    "concurrent/futures/interpreter.py",
+    "concurrent/futures/process.py",
+    "concurrent/interpreters/",
+    "config-3",
+    "ctypes/",
+    "curses/",
+    "dbm/gnu.py",
+    "dbm/ndbm.py",
+    "encodings/bz2_codec.py",
+    "encodings/mbcs.py",
+    "encodings/oem.py",
+    "ensurepip/",
+    "idlelib/",
+    "lib2to3/",
+    "lzma.py",
+    "multiprocessing/",
+    "pty.py",
+    "ssl.py",
+    "test/",
+    "tkinter/",
+    "tty.py",
+    "turtle.py",
+    "turtledemo/",
+    "venv/",
+    "_aix_support.py",
+    "_android_support.py",
+    "_apple_support.py",
+    "_ios_support.py",
+    "_osx_support.py",
+    "_pyrepl/fancy_termios.py",
+    "_pyrepl/readline.py",
+    "_pyrepl/simple_interact.py",
+    "_pyrepl/unix_",
+    "_pyrepl/windows_",
+)
+
+FILES: dict[str, bytes] = {}
+
+
+def collect(root: Path, folder: Path) -> None:
+    """Keep what is in `folder`, by its name under `root`."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(root).as_posix()
+        if name.startswith(LEFT_OUT) or "/test/" in name or "/tests/" in name or path.is_dir():
+            continue
+        if name.endswith(".py"):
+            FILES[name] = marshal.dumps(compile(path.read_bytes(), f"/python/{name}", "exec", dont_inherit=True))
+        elif folder.name == "tzdata" and "__pycache__" not in name:
+            FILES[name] = path.read_bytes()
+
+
+collect(LIBRARY, LIBRARY)
+for entry in sys.path:
+    if Path(entry, "tzdata").is_dir():
+        collect(Path(entry), Path(entry, "tzdata"))
+
+
+class WitWorld(wit_world.WitWorld):
+    """The world's one export."""
+
+    def make(self) -> str:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.comment = MAGIC_NUMBER.hex().encode()
+            for name in sorted(FILES):
+                info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, FILES[name])
+        return base64.b64encode(buffer.getvalue()).decode()

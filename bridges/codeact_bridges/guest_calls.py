@@ -1,0 +1,174 @@
+"""What a guest may ask, parsed once: JSON text in, a frozen value out, or `BadGuestCall`.
+
+The other side is `guest/runtime`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from codeact_bridges.errors import BadGuestCall
+from codeact_bridges.values import ValueForm
+
+MAX_VALUES = 500_000
+"""Of one message, counted by its brackets and commas: a million take a second and 100 MB to read."""
+
+
+class _Call(BaseModel):
+    """The arguments of one operation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CallTool(_Call):
+    """`tools.call`."""
+
+    tool: Annotated[str, Field(max_length=1_000)]
+    arguments: dict[str, JsonValue]
+    line: int | None = None
+    """The program's line that makes the call: the guest's word, only ever shown."""
+
+
+class ReadResource(_Call):
+    """`tools.read_resource`."""
+
+    server: Annotated[str, Field(max_length=200)]
+    uri: Annotated[str, Field(max_length=8_000)]
+
+
+class SearchTools(_Call):
+    """`tools.search`."""
+
+    query: Annotated[str, Field(max_length=1_000)]
+    server: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class DescribeTool(_Call):
+    """`tools.describe`."""
+
+    name: Annotated[str, Field(max_length=1_000)]
+
+
+class ListTools(_Call):
+    """`tools.list`."""
+
+    server: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Sleep(_Call):
+    """`clock.sleep`."""
+
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Wait(_Call):
+    """`async.wait`."""
+
+    timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+
+
+class Cancel(_Call):
+    """`async.cancel`."""
+
+    id: int
+
+
+class GetModule(_Call):
+    """`modules.get`."""
+
+    name: Annotated[str, Field(max_length=500)]
+    magic: Annotated[str, Field(max_length=20)]
+    """The guest's `importlib.util.MAGIC_NUMBER`, in hexadecimal digits."""
+
+
+class ReadModuleData(_Call):
+    """`modules.data` and `modules.list`."""
+
+    path: Annotated[str, Field(max_length=2_000)]
+
+
+class DisplayValue(_Call):
+    """`display.value`."""
+
+    form: ValueForm
+    text: str
+
+
+class DisplayMedia(_Call):
+    """`display.media`."""
+
+    kind: Literal["image", "audio", "resource"]
+    mime_type: Annotated[str, Field(max_length=200, pattern=r"^[\w.+-]+/[\w.+-]+(;.*)?$")]
+    base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+
+
+class Request(_Call):
+    """`network.request`."""
+
+    method: Annotated[str, Field(max_length=100)]
+    url: Annotated[str, Field(max_length=100_000)]
+    headers: Annotated[list[tuple[str, str]], Field(max_length=1_000)] = []
+    text: str | None = None
+    """The body, as UTF-8; or else `base64`."""
+    base64: str | None = None
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class MoreOfResponse(_Call):
+    """`network.read` and `network.close`."""
+
+    id: int
+
+
+class Outcome(BaseModel, extra="forbid", frozen=True):
+    """What the guest gives to `run.end`."""
+
+    kind: Literal["returned", "exited", "raised"]
+    form: ValueForm = "json"
+    text: str | None = None
+    code: int = 0
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """`async.submit`: an operation to be begun now and asked about later."""
+
+    id: int
+    operation: str
+    text: str
+    """Its arguments, as JSON text."""
+
+
+def parse_submit(text: str) -> Submit:
+    """`ID OPERATION`, a line feed, the operation's arguments; so large ones are parsed once.
+
+    Raises:
+        BadGuestCall: it is not of that form.
+    """
+    head, _, arguments = text.partition("\n")
+    number, _, operation = head.partition(" ")
+    if not (number.isascii() and number.isdigit() and len(number) <= 16):
+        raise BadGuestCall("async.submit: it begins with a number, a space and the operation")
+    return Submit(int(number), operation, arguments)
+
+
+_CallT = TypeVar("_CallT", bound=BaseModel)
+
+
+def parse(model: type[_CallT], operation: str, text: str) -> _CallT:
+    """The operation's arguments.
+
+    Raises:
+        BadGuestCall: they are not of the model's form; names the first that is not.
+    """
+    if len(text) > MAX_VALUES and sum(map(text.count, "[{,")) > MAX_VALUES:
+        raise BadGuestCall(f"{operation}: over {MAX_VALUES:,} values in one message; send fewer, or as one text")
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadGuestCall(f"{operation}: {where + ': ' if where else ''}{first['msg']}") from None

@@ -1,0 +1,1 @@
+"""The modules bridge: what the guest may import beyond its image."""

@@ -1,0 +1,95 @@
+"""Doubles for tests of what is built on the bridges. Each passes the contract tests of the part it stands for."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import anyio
+
+from codeact_bridges.errors import GuestDied, UnknownTool
+from codeact_bridges.sandbox.port import EngineInfo, GuestHost
+from codeact_bridges.tools.asking import Answerer
+from codeact_bridges.tools.catalog import CatalogTool
+from codeact_bridges.tools.port import Gate, Progress, Rows
+from codeact_bridges.values import Data, JsonValue, Media, ToolValue
+
+ToolScript: TypeAlias = Callable[[Mapping[str, JsonValue]], Awaitable[ToolValue]]
+
+GuestScript: TypeAlias = Callable[[str, GuestHost], Awaitable[str]]
+"""What a guest does in one run: gets the answer to `run.begin`, asks its host, gives its outcome, or `GuestDied`."""
+
+
+async def echo(arguments: Mapping[str, JsonValue]) -> ToolValue:
+    """A tool that gives back its arguments."""
+    return Data(dict(arguments))
+
+
+@dataclass
+class ScriptedTools:
+    """Tools that are functions of this process. See `tools.port.ToolsPort`."""
+
+    scripts: Mapping[str, ToolScript] = field(default_factory=lambda: {"test.echo": echo})
+    """By the full name, `server.tool`."""
+    called: list[tuple[str, Mapping[str, JsonValue]]] = field(default_factory=list[tuple[str, Mapping[str, JsonValue]]])
+    """Every call that was begun, in order."""
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        gate: Gate | None = None,
+        on_progress: Progress | None = None,
+        answerer: Answerer | None = None,
+    ) -> ToolValue:
+        full_name = self._full_name(name)
+        if gate is not None:
+            server, _, tool = full_name.partition(".")
+            await gate(CatalogTool(server, tool), arguments)
+        self.called.append((full_name, arguments))
+        return await self.scripts[full_name](arguments)
+
+    async def read_resource(self, server: str, uri: str) -> ToolValue:
+        return Media("resource", "text/plain", "", f"{server}:{uri}")
+
+    async def search(self, query: str, server: str | None = None, limit: int = 10) -> Rows:
+        return [row for row in await self.list(server) if query in str(row)][:limit]
+
+    async def describe(self, name: str) -> str:
+        return f"{self._full_name(name)}(**arguments)"
+
+    async def list(self, server: str | None = None) -> Rows:
+        names = (name for name in self.scripts if server in (None, name.partition(".")[0]))
+        return [{"name": name, "signature": f"{name}(**arguments)", "summary": ""} for name in names]
+
+    def _full_name(self, name: str) -> str:
+        for full_name in self.scripts:
+            if name in (full_name, full_name.partition(".")[2]):
+                return full_name
+        raise UnknownTool("", name, f"no such tool; there are {', '.join(self.scripts) or 'none'}")
+
+
+@dataclass
+class ScriptedWorker:
+    """A worker without a process, whose guest is a function. See `sandbox.port.Worker`."""
+
+    script: GuestScript
+    info: EngineInfo = field(default_factory=lambda: EngineInfo("scripted", "nothing: it is a test"))
+    closed: bool = False
+    renewed: int = 0
+    _scope: anyio.CancelScope | None = None
+
+    async def run(self, begin: str, host: GuestHost) -> str:
+        with anyio.CancelScope() as self._scope:
+            return await self.script(begin, host)
+        raise GuestDied("the worker was closed")
+
+    async def renew(self) -> None:
+        if self.closed:
+            raise GuestDied("the worker was closed")
+        self.renewed += 1
+
+    async def aclose(self) -> None:
+        self.closed = True
+        if self._scope is not None:
+            self._scope.cancel()

@@ -1,0 +1,160 @@
+"""Where small secrets stay between two lives of this process: the system's keyring, or a file that only its owner can
+read.
+
+The keyring is used where the package `keyring` is installed and finds one. It is no dependency of ours: on Linux it
+brings six packages, among them a compiled one, and without a desktop there is nothing for it to find.
+"""
+
+import hashlib
+import importlib
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+import anyio
+import anyio.to_thread
+
+log = logging.getLogger(__name__)
+
+SERVICE: Final = "codeact-mcp"
+
+KEYRING_TIMEOUT_S = 10.0
+"""A locked keyring asks its owner for a password, in a window that nobody may see."""
+
+MAX_BYTES = 1_000_000
+
+
+class Keeper(Protocol):
+    """Keeps texts by name. A name is a server's, with what tells it from others of that name."""
+
+    async def load(self, name: str) -> str | None: ...
+
+    async def save(self, name: str, text: str) -> None: ...
+
+    async def forget(self, name: str) -> None: ...
+
+
+class InMemory:
+    """Keeps them as long as it lives."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    async def load(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+    async def save(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+    async def forget(self, name: str) -> None:
+        self.texts.pop(name, None)
+
+
+class InFiles:
+    """Keeps each in a file of its own in `folder`, mode 0600."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)[:80]}.json"
+
+    async def load(self, name: str) -> str | None:
+        return read_small(self._path(name), MAX_BYTES)
+
+    async def save(self, name: str, text: str) -> None:
+        write_private(self._path(name), text)
+
+    async def forget(self, name: str) -> None:
+        self._path(name).unlink(missing_ok=True)
+
+
+class _Keyring(Protocol):
+    """What we use of the package `keyring`."""
+
+    def get_password(self, service: str, name: str, /) -> str | None: ...
+
+    def set_password(self, service: str, name: str, text: str, /) -> None: ...
+
+    def delete_password(self, service: str, name: str, /) -> None: ...
+
+
+class InKeyring:
+    """Keeps them in the system's keyring; what that does not take (Windows: more than 2.5 kB), with `otherwise`."""
+
+    def __init__(self, keyring: _Keyring, otherwise: Keeper) -> None:
+        self._keyring, self._otherwise = keyring, otherwise
+
+    async def load(self, name: str) -> str | None:
+        found = await self._tried(lambda: self._keyring.get_password(SERVICE, name))
+        return found if found is not None else await self._otherwise.load(name)
+
+    async def save(self, name: str, text: str) -> None:
+        def put() -> bool:
+            self._keyring.set_password(SERVICE, name, text)
+            return True
+
+        if await self._tried(put):
+            await self._otherwise.forget(name)
+        else:
+            await self.forget(name)
+            await self._otherwise.save(name, text)
+
+    async def forget(self, name: str) -> None:
+        await self._tried(lambda: self._keyring.delete_password(SERVICE, name))
+        await self._otherwise.forget(name)
+
+    async def _tried(self, work: Callable[[], "str | bool | None"]) -> "str | None":
+        with anyio.move_on_after(KEYRING_TIMEOUT_S):
+            try:
+                return cast("str | None", await anyio.to_thread.run_sync(work, abandon_on_cancel=True))
+            # Every system's keyring has errors of its own.
+            except Exception as exc:  # noqa: BLE001
+                log.debug("the keyring: %r", exc)
+                return None
+        log.warning("the system's keyring did not answer within %s s; it is left out", KEYRING_TIMEOUT_S)
+        return None
+
+
+def keeper_in(folder: Path) -> Keeper:
+    """The system's keyring where there is one, else files in `folder`."""
+    files = InFiles(folder)
+    try:
+        keyring = importlib.import_module("keyring")
+        usable: bool = keyring.get_keyring().priority >= 1
+    # It looks for a keyring while it is imported, and may find a broken one.
+    except Exception as exc:  # noqa: BLE001
+        log.debug("no keyring: %r", exc)
+        return files
+    return InKeyring(cast(_Keyring, keyring), files) if usable else files
+
+
+def read_small(path: Path, max_bytes: int) -> str | None:
+    """The text of the file at `path`, or None if there is none that can be read."""
+    with suppress(OSError, ValueError):
+        if path.stat().st_size <= max_bytes:
+            return path.read_text(encoding="utf-8")
+    return None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put `text` into the file at `path`, whole or not at all, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def name_for(server: str, url: str) -> str:
+    """The name under which the access to the server at `url` is kept: another address is another server."""
+    return f"{server}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"

@@ -1,0 +1,141 @@
+"""Reading a JSON schema that somebody else wrote, who may mean harm.
+
+Says whether a schema is fit for use, follows its local references and reads its parts without trusting their types.
+Remote references are never fetched. What a schema means in Python is `signature`'s subject; whether arguments fit it,
+`arguments`'. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
+from urllib.parse import unquote
+
+Schema: TypeAlias = Mapping[str, Any]
+"""A JSON schema that is an object; `true` and `false` are read as `{}`."""
+
+MAX_NODES = 20_000
+"""Objects and arrays in one schema. The largest of the 32 public servers tried has 2,100 in one tool."""
+
+MAX_DEPTH = 64
+"""Levels of nesting. Real schemas have fewer than 20; a deep one is meant to overflow somebody's stack."""
+
+MAX_REFS = 16
+"""References followed in a row. More is a loop."""
+
+_TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
+
+
+def why_unusable(schema: object) -> str | None:
+    """Why no call can be described or checked with this input schema, or None if one can."""
+    if not isinstance(schema, Mapping):
+        return f"the input schema is {type(schema).__name__}, not an object"
+    root = cast(Schema, schema)
+    if root.get("type", "object") != "object":
+        return f"the input schema is of type {root.get('type')!r}, not 'object'"
+    return _why_malformed(root)
+
+
+def mapping(value: object) -> Schema:
+    """`value` if it is a JSON object, else an empty one."""
+    return cast(Schema, value) if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """`value` if it is a JSON array, else an empty one."""
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
+
+
+def properties(schema: Schema) -> Schema:
+    """The properties a schema names, by name."""
+    return mapping(schema.get("properties"))
+
+
+def required(schema: Schema) -> frozenset[str]:
+    """The properties that must be there."""
+    return frozenset(name for name in sequence(schema.get("required")) if isinstance(name, str))
+
+
+def deref(schema: object, root: Schema) -> Schema:
+    """`schema`, or what its `$ref` inside `root` points to; empty if that is nothing, a loop or not in `root`."""
+    found = mapping(schema)
+    for _ in range(MAX_REFS):
+        ref = found.get("$ref")
+        if ref is None:
+            return found
+        found = mapping(_pointed_to(ref, root))
+    return {}
+
+
+def wrapped_result(output_schema: Schema | None) -> Schema | None:
+    """The schema of `x` where a server declares that it wraps every result as `{"result": x}`, else None.
+
+    `mcp` does so for a tool that returns anything but an object and leaves no mark: an object with `result` as its
+    one and required property. fastmcp adds `x-fastmcp-wrap-result`.
+    """
+    if output_schema is None:
+        return None
+    named = properties(output_schema)
+    if "result" not in named:
+        return None
+    marked = output_schema.get("x-fastmcp-wrap-result") is True
+    alone = len(named) == 1 and "result" in required(output_schema)
+    return mapping(named["result"]) if marked or alone else None
+
+
+def _pointed_to(ref: object, root: Schema) -> object:
+    if not isinstance(ref, str) or not ref.startswith("#"):
+        return None
+    node: object = root
+    for part in unquote(ref[1:]).split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, Mapping):
+            node = mapping(cast(object, node)).get(key)
+        elif isinstance(node, list) and key.isdecimal() and len(key) < 6:
+            items = cast("list[object]", node)
+            node = items[int(key)] if int(key) < len(items) else None
+        else:
+            return None
+    return node
+
+
+def _why_malformed(root: Schema) -> str | None:
+    """Why this is not a schema at all. Looks at each node once and stops at the bounds."""
+    waiting: list[tuple[object, int, bool]] = [(root, 0, True)]
+    seen = 0
+    while waiting:
+        node, depth, is_schema = waiting.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            return f"the input schema has more than {MAX_NODES:,} parts"
+        if depth > MAX_DEPTH:
+            return f"the input schema is nested more than {MAX_DEPTH} deep"
+        if isinstance(node, Mapping):
+            schema = cast(Schema, node)
+            if is_schema and (wrong := _why_wrong_here(schema)):
+                return wrong
+            for key, value in schema.items():
+                if isinstance(value, Mapping | list):
+                    # Under these keys are names, which may well be "type" or "required".
+                    names = is_schema and key in {"properties", "patternProperties", "$defs", "definitions"}
+                    data = not is_schema or key in {"default", "enum", "const", "examples", "example"}
+                    inner = mapping(cast(object, value)).values() if names else (cast(object, value),)
+                    waiting += [(part, depth + 1, not data) for part in inner]
+        elif isinstance(node, list):
+            waiting += [
+                (part, depth + 1, is_schema) for part in cast("list[object]", node) if isinstance(part, Mapping | list)
+            ]
+    return None
+
+
+def _why_wrong_here(schema: Schema) -> str | None:
+    kind = schema.get("type")
+    kinds: Sequence[object] = (
+        () if kind is None else sequence(cast(object, kind)) if isinstance(kind, list) else (kind,)
+    )
+    if unknown := [one for one in kinds if not isinstance(one, str) or one not in _TYPES]:
+        return f"the input schema has a type {str(unknown[0])[:40]!r} that JSON Schema does not know"
+    if not isinstance(schema.get("properties", {}), Mapping):
+        return "the input schema has 'properties' that are not an object"
+    # Draft 3 and many hand-written schemas say `"required": true` on a property: wrong, and harmless.
+    if not isinstance(schema.get("required", []), list | bool):
+        return "the input schema has a 'required' that is not a list"
+    return None

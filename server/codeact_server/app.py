@@ -1,0 +1,209 @@
+"""The composition root: every part, made once, in the order in which they need each other."""
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from opentelemetry import trace
+
+from codeact_bridges.consent import Consent
+from codeact_bridges.errors import SandboxError
+from codeact_bridges.files.bridge import FilesBridge
+from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.kept import KeptResults
+from codeact_bridges.modules.bridge import Modules
+from codeact_bridges.modules.library import StandardLibrary
+from codeact_bridges.modules.packages import find_packages
+from codeact_bridges.network.bridge import Network
+from codeact_bridges.run import Bridges, Workers, run_program
+from codeact_bridges.runs import Keeping, LiveRun, Runs, open_runs
+from codeact_bridges.sandbox.choice import Sandboxing, open_engine
+from codeact_bridges.sandbox.pool import Pool, open_pool
+from codeact_bridges.sessions import Sessions, open_sessions
+from codeact_bridges.tools.asking import QuestionKind
+from codeact_bridges.tools.hub import Tools
+from codeact_bridges.tools.policy import Grants
+from codeact_bridges.values import Failure, RunResult
+from codeact_bridges.watching import Watcher
+from codeact_server.audit import AuditLog
+from codeact_server.config import Config
+from codeact_server.login import access_keeper
+
+MAX_CLIENTS_REMEMBERED = 1_000
+"""Clients whose users' permissions are remembered; the one that has been away longest is forgotten."""
+
+tracer = trace.get_tracer("codeact-mcp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One program that a client wants run."""
+
+    owner: str
+    """Which client, in a form that no other client can take on."""
+    code: str
+    timeout_s: float | None = None
+    session: str | None = None
+    reset: bool = False
+    serves: frozenset[QuestionKind] = frozenset()
+    """What the client can answer."""
+    remember_grants: bool = True
+    """Whether what its user allows for as long as the client stays holds for its later programs."""
+
+
+class App:
+    """What every client of this process shares. Made by `open_app`."""
+
+    def __init__(
+        self, config: Config, tools: Tools, pool: Pool, bridges: Bridges, runs: Runs, sessions: Sessions
+    ) -> None:
+        self.config = config
+        self.limits, self.policy = config.limits, config.policy
+        self.tools, self.pool, self.bridges = tools, pool, bridges
+        self.runs, self.sessions = runs, sessions
+        self.kept = KeptResults(config.limits.kept_bytes, message_bytes=config.limits.message_bytes)
+        self._audit = AuditLog(config.audit) if config.audit is not None else None
+        self._grants: OrderedDict[str, Grants] = OrderedDict()
+
+    def begin(self, order: Order) -> LiveRun:
+        """Begin a run; it goes on whatever becomes of the caller. Raises `TooBusy`."""
+        live = self._live(order)
+        self.runs.begin(live, lambda: self._carry_out(order, live))
+        return live
+
+    async def run(self, code: str, timeout_s: float | None = None, watcher: Watcher | None = None) -> RunResult:
+        """Run a program of the operator's own, on a terminal where nobody is asked."""
+        order = Order(owner="operator", code=code, timeout_s=timeout_s)
+        consent = Consent(self.policy, Grants(), None)
+        live = self._live(order)
+        return await self._accounted(order, live, self._run(order, live, consent, self.pool, self.bridges, watcher))
+
+    def _live(self, order: Order) -> LiveRun:
+        return LiveRun(
+            order.owner,
+            serves=order.serves,
+            ask_timeout_s=self.policy.ask_timeout_s,
+            output_bytes=self.limits.output_bytes,
+        )
+
+    async def _carry_out(self, order: Order, live: LiveRun) -> RunResult:
+        return await self._accounted(order, live, self._stoppable(order, live))
+
+    async def _accounted(self, order: Order, live: LiveRun, running: Awaitable[RunResult]) -> RunResult:
+        """Leave the run's account, whatever becomes of it."""
+        with tracer.start_as_current_span(
+            "codeact run", attributes={"codeact.run": live.public_id}, record_exception=False
+        ) as span:
+            try:
+                result = await running
+            except SandboxError as exc:
+                result = _not_run("refused", str(exc))
+            span.set_attribute("codeact.engine", result.engine)
+            span.set_attribute("codeact.tool_calls", len(result.calls))
+            span.set_attribute("codeact.outcome", result.failure.kind if result.failure is not None else "ended")
+            if result.failure is not None:
+                span.set_status(trace.StatusCode.ERROR)
+        if self._audit is not None:
+            await self._audit.write(live.public_id, order.owner, order.code, result)
+        return result
+
+    async def _stoppable(self, order: Order, live: LiveRun) -> RunResult:
+        """Run a program as its order says; a stop that comes while it still waits for its turn ends the wait."""
+        with live.deadline.before():
+            consent = Consent(self.policy, self._grants_of(order) if order.remember_grants else Grants(), live)
+            kept = self.kept.bridge(order.owner)
+            if order.session is None:
+                bridges = replace(self.bridges, configured=(*self.bridges.configured, kept))
+                return await self._run(order, live, consent, self.pool, bridges)
+            owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
+            async with self.sessions.use(owner, order.session, reset=order.reset) as session:
+                bridges = replace(self.bridges, configured=(*session.bridges(), kept))
+                result = await self._run(order, live, consent, session, bridges)
+                return replace(result, session=order.session, session_state=session.state)
+        return _not_run("cancelled", "stopped on request before it began")
+
+    def knows_session(self, owner: str, name: str, *, shared: bool) -> bool:
+        """Whether there is such a session, or was one that got lost."""
+        return self.sessions.knows(_session_owner(owner, name, shared=shared), name)
+
+    async def _run(
+        self,
+        order: Order,
+        live: LiveRun,
+        consent: Consent,
+        workers: Workers,
+        bridges: Bridges,
+        watcher: Watcher | None = None,
+    ) -> RunResult:
+        """Run a program. A `timeout_s` over `limits.max_deadline_s` is that limit."""
+        return await run_program(
+            order.code,
+            deadline_s=min(order.timeout_s or self.limits.deadline_s, self.limits.max_deadline_s),
+            pool=workers,
+            bridges=bridges,
+            limits=self.limits,
+            consent=consent,
+            watcher=watcher or live,
+            deadline=live.deadline,
+            answerer=live,
+            keep=lambda what, mime_type, text: self.kept.keep(order.owner, what, mime_type, text),
+        )
+
+    def _grants_of(self, order: Order) -> Grants:
+        grants = self._grants.setdefault(order.owner, Grants())
+        self._grants.move_to_end(order.owner)
+        while len(self._grants) > MAX_CLIENTS_REMEMBERED:
+            self._grants.popitem(last=False)
+        return grants
+
+
+def _session_owner(owner: str, name: str, *, shared: bool) -> str:
+    """Whose a session is. Where several clients share an owner, the name that none can guess tells them apart."""
+    return f"{owner} {name}" if shared else owner
+
+
+def _not_run(kind: Literal["refused", "cancelled"], why: str) -> RunResult:
+    return RunResult("none", "nothing was run", 0.0, failure=Failure(kind, why))
+
+
+@asynccontextmanager
+async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator[App]:
+    """Everything started, nothing waited for: servers connect and sandboxes warm up behind the caller.
+
+    `say` gets lines for the operator.
+
+    Raises:
+        EngineUnavailable: the engine that was asked for cannot be had.
+        PackageRefused: one of the configured packages cannot be served.
+    """
+    limits = config.limits
+    wanted = Sandboxing(
+        engine=config.engine,
+        memory_mib=limits.memory_mib,
+        message_bytes=limits.message_bytes,
+        cache=Path(platformdirs.user_cache_path("codeact-mcp", appauthor=False)),
+    )
+    logs = Path(platformdirs.user_log_path("codeact-mcp", appauthor=False))
+    async with (
+        Tools(
+            config.servers,
+            log_dir=logs,
+            state_dir=Path(platformdirs.user_state_path("codeact-mcp", appauthor=False)),
+            keeper=access_keeper(config),
+            result_limit_bytes=limits.message_bytes,
+        ) as tools,
+        open_engine(wanted, say) as launch,
+        open_pool(launch, config.pool) as pool,
+    ):
+        files = (FilesBridge(config.files, limits.message_bytes),) if config.files else ()
+        configured = (*files, *((Network(config.network, limits),) if config.network.rules else ()))
+        bridges = Bridges(tools, Modules(StandardLibrary(STANDARD_LIBRARY), find_packages(config.packages)), configured)
+        async with (
+            open_sessions(config.sessions, launch, bridges.configured) as sessions,
+            open_runs(Keeping()) as runs,
+        ):
+            yield App(config, tools, pool, bridges, runs, sessions)

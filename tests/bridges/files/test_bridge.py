@@ -1,0 +1,173 @@
+"""What a run is lent, and what it leaves in its account."""
+
+import base64
+import json
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from codeact_bridges.errors import FileRefused
+from codeact_bridges.files.bridge import FilesBridge
+from codeact_bridges.files.mounts import mount
+from codeact_bridges.files.produced import MAX_FILES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES
+from codeact_bridges.files.records import MAX_ALLOWED, MAX_DENIED
+from codeact_bridges.files.session import pack
+from codeact_bridges.lending import Account, Lent
+from codeact_bridges.values import ProducedFile
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+class Run:
+    """One run that was lent the bridge."""
+
+    def __init__(self, lent: Lent, account: Account) -> None:
+        self.lent, self.account = lent, account
+
+    async def ask(self, operation: str, **arguments: Any) -> Any:
+        with anyio.fail_after(10):
+            answer = await self.lent.answers[operation](json.dumps(arguments))
+        return json.loads(answer.partition("\n")[0])
+
+    async def write(self, path: str, data: bytes) -> None:
+        opened = await self.ask("files.open", path=path, access="w", create=True, truncate=True)
+        with anyio.fail_after(10):
+            request = json.dumps({"handle": opened["handle"], "at": 0})
+            await self.lent.answers["files.write"](f"{request}\n{pack(data)}")
+        await self.ask("files.close", closed=[opened["handle"]])
+
+
+@asynccontextmanager
+async def run_of(bridge: FilesBridge) -> AsyncGenerator[Run]:
+    account = Account()
+    async with bridge.lend(account) as lent:
+        yield Run(lent, account)
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> FilesBridge:
+    return FilesBridge([mount("/out", "rw", tmp_path), mount("/scratch", "temp")], 16_000_000)
+
+
+async def produced(bridge: FilesBridge, files: dict[str, bytes]) -> dict[str, ProducedFile]:
+    async with run_of(bridge) as run:
+        for path, data in files.items():
+            await run.write(path, data)
+    return {file.path: file for file in run.account.produced}
+
+
+async def test_the_guest_is_told_of_the_mounts_and_where_it_begins(bridge: FilesBridge) -> None:
+    async with run_of(bridge) as run:
+        assert run.lent.begin["files"] == {
+            "mounts": [{"path": "/out", "mode": "rw"}, {"path": "/scratch", "mode": "temp"}],
+            "folder": "/out",
+            "chunk_bytes": 2 << 20,
+        }
+
+
+async def test_what_a_run_makes_is_told_with_where_it_lies(bridge: FilesBridge, tmp_path: Path) -> None:
+    files = await produced(bridge, {"/out/a b.csv": b"x,y\n", "/scratch/gone.csv": b"x"})
+
+    (file,) = files.values()
+    assert (file.path, file.size_bytes, file.mime_type) == ("/out/a b.csv", 4, "text/csv")
+    assert file.uri == (tmp_path / "a b.csv").as_uri()
+
+
+async def test_images_and_small_texts_come_along_and_nothing_else(bridge: FilesBridge) -> None:
+    files = await produced(
+        bridge,
+        {
+            "/out/plot.dat": PNG,
+            "/out/note.txt": "ü".encode(),
+            "/out/long.txt": b"x" * (MAX_TEXT_BYTES + 1),
+            "/out/huge.png": PNG + bytes(MAX_IMAGE_BYTES),
+            "/out/not.png": b"text that says it is a picture",
+            "/out/bytes": b"\xff\x00",
+            "/out/page.html": b"<p>",
+        },
+    )
+
+    along = {path: file.mime_type for path, file in files.items() if file.base64 is not None}
+    assert along == {"/out/plot.dat": "image/png", "/out/note.txt": "text/plain", "/out/page.html": "text/html"}
+    assert base64.b64decode(files["/out/plot.dat"].base64 or "") == PNG
+    assert len(files) == 7
+
+
+async def test_a_file_is_told_under_its_last_name_and_not_if_it_is_gone(bridge: FilesBridge) -> None:
+    async with run_of(bridge) as run:
+        await run.ask("files.mkdir", path="/out/d")
+        for name in ("a", "b", "d/c"):
+            await run.write(f"/out/{name}", b"x")
+        await run.ask("files.rename", path="/out/a", target="/out/z")
+        await run.ask("files.remove", path="/out/b")
+        await run.ask("files.rename", path="/out/d", target="/out/e")
+
+    assert {file.path for file in run.account.produced} == {"/out/z", "/out/e/c"}
+
+
+async def test_a_file_that_was_only_read_or_opened_is_not_told(bridge: FilesBridge, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("old")
+    async with run_of(bridge) as run:
+        await run.ask("files.open", path="/out/f")
+        await run.ask("files.open", path="/out/f", access="rw")
+
+    assert run.account.produced == []
+
+
+async def test_a_bounded_number_of_files_is_told(bridge: FilesBridge) -> None:
+    assert len(await produced(bridge, {f"/out/{number}": b"" for number in range(MAX_FILES + 20)})) == MAX_FILES
+
+
+async def test_records_are_bounded_and_what_is_beyond_is_summed_up(bridge: FilesBridge) -> None:
+    async with run_of(bridge) as run:
+        for _ in range(MAX_ALLOWED + 5):
+            await run.ask("files.stat", path="/out")
+        for _ in range(MAX_DENIED + 5):
+            with pytest.raises(FileRefused):
+                await run.ask("files.stat", path="/etc")
+
+    whats = [access.what for access in run.account.accesses]
+    assert len(whats) == MAX_ALLOWED + MAX_DENIED + 2
+    assert whats.count("5 more accesses") == 2
+
+
+async def test_every_program_of_a_session_has_its_own_account(bridge: FilesBridge) -> None:
+    async with run_of(bridge) as run:
+        opened = await run.ask("files.open", path="/out/f", access="w", create=True)
+        assert run.lent.settle is not None
+        await run.lent.settle()
+        first = [access.what for access in run.account.accesses], [file.path for file in run.account.produced]
+        run.account.accesses.clear()
+        run.account.produced.clear()
+
+        request = json.dumps({"handle": opened["handle"], "at": 0})
+        await run.lent.answers["files.write"](f"{request}\n{pack(b'later')}")
+        await run.lent.settle()
+
+    assert first == (["write /out/f"], ["/out/f"])
+    assert [(access.what, access.bytes) for access in run.account.accesses] == [("write /out/f", 5)]
+    assert [file.size_bytes for file in run.account.produced] == [5]
+
+
+async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        async with run_of(bridge) as run:
+            for number in range(20):
+                await run.ask("files.open", path=f"/out/{number}", access="w", create=True)
+    with anyio.fail_after(5):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_two_runs_do_not_share_what_is_in_memory(bridge: FilesBridge) -> None:
+    async with run_of(bridge) as one, run_of(bridge) as other:
+        await one.write("/scratch/f", b"x")
+        assert (await one.ask("files.list", path="/scratch"))["entries"] == ["f", "f"]
+        assert (await other.ask("files.list", path="/scratch"))["entries"] == []

@@ -1,0 +1,156 @@
+"""A folder on this machine and one in memory do the same."""
+
+import errno
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from codeact_bridges.files.folder import MachineFolder
+from codeact_bridges.files.memory import MemoryFolder
+from codeact_bridges.files.port import Folder, How
+from codeact_bridges.files.quota import Quota
+
+WRITE = How(writes=True, creates=True)
+
+
+@pytest.fixture(params=["machine", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    opened: Folder
+    if request.param == "machine":
+        opened = MachineFolder(tmp_path, Quota("/out", 10_000, 100))
+    else:
+        opened = MemoryFolder("/out", 10_000, 100)
+    yield opened
+    opened.close()
+
+
+def put(folder: Folder, *parts: str, data: bytes = b"") -> None:
+    file, _ = folder.open(parts, WRITE)
+    file.write(0, data)
+    file.close()
+
+
+def content(folder: Folder, *parts: str) -> bytes:
+    file, _ = folder.open(parts, How())
+    try:
+        return file.read(0, 10_000)
+    finally:
+        file.close()
+
+
+def number(act: Callable[[], object]) -> str:
+    with pytest.raises(OSError) as caught:  # noqa: PT011  # the number is what is asserted
+        act()
+    return errno.errorcode[caught.value.errno or 0]
+
+
+def test_opening_says_whether_it_made_the_file(folder: Folder) -> None:
+    first, made = folder.open(("f",), WRITE)
+    again, made_again = folder.open(("f",), WRITE)
+    first.close()
+    again.close()
+
+    assert (made, made_again) == (True, False)
+
+
+def test_writing_reading_and_truncating_anywhere(folder: Folder) -> None:
+    file, _ = folder.open(("f",), WRITE)
+
+    assert file.write(3, b"abc") == 6
+    assert file.write(None, b"de") == 8
+    assert file.write(1, b"") == 1
+    assert file.read(0, 100) == b"\0\0\0abcde"
+    assert file.read(7, 100) == b"e"
+    assert file.read(100, 1) == b""
+    file.truncate(4)
+    file.truncate(6)
+    assert file.read(0, 100) == b"\0\0\0a\0\0"
+    assert file.facts().size == 6
+    file.close()
+    file.close()
+
+
+def test_an_empty_write_far_behind_the_end_changes_nothing(folder: Folder) -> None:
+    file, _ = folder.open(("f",), WRITE)
+    file.write(5_000, b"")
+
+    assert file.facts().size == 0
+    file.close()
+
+
+ERRORS: list[tuple[str, Callable[[Folder], object]]] = [
+    ("ENOENT", lambda folder: folder.open(("none",), How())),
+    ("ENOENT", lambda folder: folder.open(("none", "f"), WRITE)),
+    ("ENOENT", lambda folder: folder.facts(("none",), follow=True)),
+    ("ENOENT", lambda folder: folder.remove(("none",))),
+    ("ENOENT", lambda folder: folder.remove_folder(("none",))),
+    ("ENOENT", lambda folder: folder.rename(("none",), ("x",))),
+    ("ENOENT", lambda folder: folder.set_times(("none",), 0, 0)),
+    ("ENOENT", lambda folder: list(folder.list(("none",)))),
+    ("ENOTDIR", lambda folder: folder.open(("f", "x"), How())),
+    ("ENOTDIR", lambda folder: folder.open(("f", "x"), WRITE)),
+    ("ENOTDIR", lambda folder: list(folder.list(("f",)))),
+    ("ENOTDIR", lambda folder: folder.remove_folder(("f",))),
+    ("ENOTDIR", lambda folder: folder.rename(("d",), ("f",))),
+    ("EISDIR", lambda folder: folder.open(("d",), How())),
+    ("EISDIR", lambda folder: folder.open(("d",), WRITE)),
+    ("EISDIR", lambda folder: folder.remove(("d",))),
+    ("EISDIR", lambda folder: folder.rename(("f",), ("d",))),
+    ("EEXIST", lambda folder: folder.open(("f",), How(writes=True, creates=True, exclusively=True))),
+    ("EEXIST", lambda folder: folder.open(("d",), How(writes=True, creates=True, exclusively=True))),
+    ("EEXIST", lambda folder: folder.make_folder(("f",))),
+    ("EEXIST", lambda folder: folder.make_folder(("d",))),
+    ("ENOTEMPTY", lambda folder: folder.remove_folder(("d",))),
+    ("ENOTEMPTY", lambda folder: folder.rename(("e",), ("d",))),
+    ("EINVAL", lambda folder: folder.rename(("d",), ("d", "e"))),
+    ("EINVAL", lambda folder: folder.read_link(("f",))),
+    ("EBUSY", lambda folder: folder.remove_folder(())),
+    ("EBUSY", lambda folder: folder.rename((), ("x",))),
+]
+
+
+@pytest.mark.parametrize(("name", "act"), ERRORS)
+def test_what_cannot_be_done_is_the_same_error(folder: Folder, name: str, act: Callable[[Folder], object]) -> None:
+    put(folder, "f")
+    folder.make_folder(("d",))
+    put(folder, "d", "g")
+    folder.make_folder(("e",))
+
+    assert number(lambda: act(folder)) == name
+
+
+def test_renaming_replaces_a_file_or_an_empty_folder(folder: Folder) -> None:
+    put(folder, "a", data=b"a")
+    put(folder, "b", data=b"b")
+    folder.make_folder(("d",))
+    put(folder, "d", "f")
+    folder.make_folder(("e",))
+
+    folder.rename(("a",), ("b",))
+    folder.rename(("d",), ("e",))
+    folder.rename(("b",), ("b",))
+
+    assert content(folder, "b") == b"a"
+    assert sorted(folder.list(())) == [("b", "f"), ("e", "d")]
+    assert list(folder.list(("e",))) == [("f", "f")]
+
+
+def test_an_open_file_stays_what_it_is_when_its_name_goes(folder: Folder) -> None:
+    file, _ = folder.open(("f",), WRITE)
+    file.write(0, b"content")
+    folder.remove(("f",))
+    put(folder, "f", data=b"another")
+
+    assert file.read(0, 100) == b"content"
+    assert file.facts().links == 0
+    file.close()
+    assert content(folder, "f") == b"another"
+
+
+def test_times_are_set_to_the_nanosecond(folder: Folder) -> None:
+    put(folder, "f")
+    folder.set_times(("f",), 1, 1_500_000_000_123_456_789)
+
+    facts = folder.facts(("f",), follow=True)
+    assert (facts.accessed_ns, facts.modified_ns) == (1, 1_500_000_000_123_456_789)

@@ -1,0 +1,82 @@
+"""What a run relies on in the tools bridge: the real one with a real server, and the double that stands for it."""
+
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+
+import anyio
+import pytest
+
+from codeact_bridges.errors import DownstreamFailed, ToolDenied, ToolError, UnknownTool
+from codeact_bridges.testing import ScriptedTools
+from codeact_bridges.tools.catalog import CatalogTool
+from codeact_bridges.tools.hub import Tools
+from codeact_bridges.tools.port import ToolsPort
+from codeact_bridges.tools.spec import StdioServer
+from codeact_bridges.values import Data, JsonValue, ToolValue
+
+GUARD_S = 30
+EVERYDAY = Path(__file__).parents[1] / "servers" / "everyday.py"
+
+
+async def add(arguments: Mapping[str, JsonValue]) -> ToolValue:
+    a, b = arguments["a"], arguments.get("b", 2)
+    assert isinstance(a, int)
+    assert isinstance(b, int)
+    return Data(a + b)
+
+
+async def fail(_: Mapping[str, JsonValue]) -> ToolValue:
+    raise DownstreamFailed("everyday", "fail", "the shop is closed")
+
+
+@pytest.fixture(params=["double", "real"])
+async def tools(request: pytest.FixtureRequest) -> AsyncGenerator[ToolsPort]:
+    if request.param == "double":
+        yield ScriptedTools({"everyday.add": add, "everyday.fail": fail})
+        return
+    server = StdioServer(name="everyday", command=sys.executable, args=(str(EVERYDAY), "stdio"))
+    with anyio.fail_after(GUARD_S):
+        async with Tools([server]) as real:
+            yield real
+
+
+@pytest.mark.parametrize("name", ["everyday.add", "add"])
+async def test_a_tool_is_called_by_its_full_name_or_its_own(tools: ToolsPort, name: str) -> None:
+    assert await tools.call(name, {"a": 1}) == Data(3)
+
+
+@pytest.mark.parametrize("name", ["everyday.nothing_like_it", "elsewhere.add", ""])
+async def test_a_tool_that_does_not_exist_is_unknown_everywhere(tools: ToolsPort, name: str) -> None:
+    with pytest.raises(UnknownTool):
+        await tools.call(name, {})
+    with pytest.raises(UnknownTool):
+        await tools.describe(name)
+
+
+async def test_a_failure_carries_the_server_the_tool_and_the_reason(tools: ToolsPort) -> None:
+    with pytest.raises(ToolError) as failed:
+        await tools.call("fail", {})
+    assert (failed.value.server, failed.value.tool, failed.value.reason) == ("everyday", "fail", "the shop is closed")
+
+
+async def test_the_gate_is_asked_with_the_tool_and_its_arguments_and_can_refuse(tools: ToolsPort) -> None:
+    asked: list[tuple[str, Mapping[str, JsonValue]]] = []
+
+    async def gate(tool: CatalogTool, arguments: Mapping[str, JsonValue]) -> None:
+        asked.append((tool.full_name, arguments))
+        if arguments["a"] == 2:
+            raise ToolDenied(tool.server, tool.name, "not two")
+
+    assert await tools.call("add", {"a": 1}, gate=gate) == Data(3)
+    with pytest.raises(ToolDenied):
+        await tools.call("add", {"a": 2}, gate=gate)
+    assert asked == [("everyday.add", {"a": 1}), ("everyday.add", {"a": 2})]
+
+
+async def test_tools_are_listed_and_found_with_name_signature_and_summary(tools: ToolsPort) -> None:
+    rows = [*await tools.list(), *await tools.list("everyday"), *await tools.search("add", limit=1)]
+    assert all(isinstance(row, dict) and {"name", "signature", "summary"} <= row.keys() for row in rows)
+    names = [row["name"] for row in rows if isinstance(row, dict)]
+    assert names.count("everyday.add") == 3
+    assert "add" in await tools.describe("everyday.add")

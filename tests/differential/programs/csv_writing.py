@@ -1,0 +1,10 @@
+import csv, io
+out = io.StringIO()
+w = csv.writer(out, lineterminator="\n")
+w.writerow(["a", 'b"c', "d,e", 1, None, 2.5])
+w = csv.DictWriter(out, ["x", "y"], lineterminator="\n", restval="-", extrasaction="ignore")
+w.writeheader()
+w.writerows([{"x": 1}, {"x": 2, "y": 3, "z": 4}])
+w = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+w.writerow([1, "two"])
+print(out.getvalue())

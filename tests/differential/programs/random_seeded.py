@@ -1,0 +1,10 @@
+import random
+r = random.Random(42)
+print(r.random(), r.randint(1, 100), r.choice("abcdef"), r.sample(range(100), 5), r.uniform(1, 2))
+items = list(range(10))
+r.shuffle(items)
+print(items, r.choices("ab", [1, 3], k=6), r.getrandbits(64), round(r.gauss(0, 1), 10))
+state = r.getstate()
+a = r.random()
+r.setstate(state)
+print(a == r.random(), random.Random("text").random(), r.randrange(0, 100, 7), round(r.betavariate(1, 2), 10))

@@ -1,0 +1,11 @@
+import threading
+lock = threading.Lock()
+with lock: print(lock.locked(), lock.acquire(blocking=False))
+print(lock.locked()); r = threading.RLock()
+with r, r: print("re-entered")
+e = threading.Event(); print(e.is_set(), e.wait(0.001)); e.set(); print(e.wait())
+c = threading.Condition()
+with c: print(c.wait(0.001)); c.notify_all()
+s = threading.Semaphore(1); print(s.acquire(), s.acquire(blocking=False)); s.release(); l = threading.local(); l.x = 1; print(l.x, hasattr(l, "y"), threading.current_thread() is threading.main_thread(), threading.active_count())
+try: threading.Lock().release()
+except RuntimeError as e: print(e)

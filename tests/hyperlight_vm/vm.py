@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""A throw-away virtual machine with a working hypervisor, for machines that have none.
+
+    python tests/hyperlight_vm/vm.py setup
+    python tests/hyperlight_vm/vm.py run [--timeout-s S] [--out FOLDER] -- COMMAND [ARGUMENT ...]
+    python tests/hyperlight_vm/vm.py test [--timeout-s S] [--without FOLDER] [-- PYTEST-ARGUMENT ...]
+
+QEMU emulates a processor with AMD's virtualization in software; the kernel inside serves a real /dev/kvm on top of
+it. The machine boots in 5 s. Everything in it runs 20 to 40 times slower than on hardware, so times measured inside
+can be compared with each other and with nothing else.
+
+Inside, the root is this machine's own, read-only, with an overlay in memory: what is installed here is installed there,
+and whatever is written is gone afterwards, except below $OUT, which is copied to FOLDER. The command runs as root, in
+the folder it was called from, with this environment's PATH and HOME, HYPERLIGHT_VM=1, and no network. Its exit code is
+the exit code here; 124 when the time was up; 2 when the machine itself failed. `test` runs the tests marked
+`hyperlight`, with the Python that runs this. `setup` needs Debian on x86-64, and root.
+"""
+
+import argparse
+import gzip
+import itertools
+import os
+import platform
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+HERE = Path(__file__).parent
+PACKAGES = ("qemu-system-x86", "busybox-static", "cpio", "kmod")
+KERNEL_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "kvm_amd")
+KERNEL_PACKAGE = "linux-image-amd64"
+"""Debian's newest kernel. It is unpacked into the cache, not installed."""
+
+CPU = "max,-avx,-avx2"
+"""All that QEMU can emulate but what costs more in software than it saves: the same work takes 23 s, not 27."""
+
+EXIT_MACHINE_FAILED = 2
+EXIT_TIME_UP = 124
+
+_TERMINAL_NOISE = re.compile(rb"\x1bc|\x1b\[[?0-9;]*[A-Za-z]|\r")
+_FIRMWARE_LINES = (b"SeaBIOS (version", b"Booting from ROM", b"iPXE (")
+
+
+class VmError(Exception):
+    """The machine could not be made, or ended without saying how its command went."""
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("setup", help="install QEMU and a kernel, once")
+    run = commands.add_parser("run", help="run a command inside")
+    run.add_argument("--timeout-s", type=float, default=600.0, help="seconds until it is ended (default 600)")
+    run.add_argument("--out", type=Path, help="where what the command leaves in $OUT is copied to")
+    run.add_argument("argv", nargs="+", metavar="COMMAND", help="after --")
+    test = commands.add_parser("test", help="run the tests marked `hyperlight` inside; sets up what is missing")
+    test.add_argument("--timeout-s", type=float, default=1200.0, help="seconds until they are ended (default 1200)")
+    test.add_argument("--without", action="append", default=[], metavar="FOLDER", help="leave out the tests below it")
+    test.add_argument("arguments", nargs="*", metavar="PYTEST-ARGUMENT", help="after --")
+    arguments = parser.parse_args()
+    cache = cache_folder()
+    signal.signal(signal.SIGTERM, end_with_machine)
+    try:
+        if arguments.command == "run":
+            return run_inside(cache, arguments.argv, arguments.timeout_s, arguments.out)
+        if arguments.command == "setup" or not is_set_up(cache):
+            set_up(cache)
+        if arguments.command == "setup":
+            return 0
+        return run_tests(cache, arguments.arguments, arguments.without, arguments.timeout_s)
+    except VmError as exc:
+        print(f"vm: {exc}", file=sys.stderr)  # noqa: T201
+        return EXIT_MACHINE_FAILED
+
+
+def end_with_machine(number: int, _: FrameType | None) -> None:
+    """On a signal: not without ending the machine."""
+    sys.exit(128 + number)
+
+
+def run_tests(cache: Path, arguments: list[str], without: list[str], timeout_s: float) -> int:
+    """The tests marked `hyperlight`; without arguments all of them, each folder in a machine of its own.
+
+    A machine that breaks down, as one of a hundred does in QEMU's emulation, is tried once more; a test that fails is
+    not.
+    """
+    marked = [sys.executable, "-m", "pytest", "-m", "hyperlight", "--color=no"]
+    code = 0
+    ends_at = time.monotonic() + timeout_s
+    others = [f"--ignore={folder}" for folder in without]
+    for group in [arguments] if arguments else grouped(_call(*marked, *others, "--collect-only", "-q")):
+        for is_last in (False, True):
+            if (left_s := ends_at - time.monotonic()) <= 0:
+                return EXIT_TIME_UP
+            try:
+                code = max(code, run_inside(cache, [*marked, *group], left_s, None))
+                break
+            except VmError as exc:
+                if is_last:
+                    raise
+                print(f"vm: {exc}; once more", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def grouped(listed: str) -> list[list[str]]:
+    """The files of the tests that pytest has listed, by folder. To look through all others takes minutes inside."""
+    files = sorted({Path(line.partition("::")[0]) for line in listed.splitlines() if "::" in line})
+    folders = itertools.groupby(files, key=lambda file: file.parent)
+    return [[str(file) for file in in_folder] for _, in_folder in folders]
+
+
+def cache_folder() -> Path:
+    """Where the kernel and the initial RAM disk are kept."""
+    chosen = os.environ.get("HYPERLIGHT_VM_CACHE")
+    return (
+        Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hyperlight-vm"
+    )
+
+
+def is_set_up(cache: Path) -> bool:
+    """Whether `run` can work."""
+    return (
+        (cache / "release").exists()
+        and (cache / "initrd.gz").exists()
+        and shutil.which("qemu-system-x86_64") is not None
+    )
+
+
+def set_up(cache: Path) -> None:
+    """Install what is missing and pack the initial RAM disk. Any number of times."""
+    if platform.machine() != "x86_64" or shutil.which("apt-get") is None:
+        raise VmError("this needs a Debian system on x86-64")
+    _call("apt-get", "update", "-qq")
+    _call("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES, DEBIAN_FRONTEND="noninteractive")
+    depends = re.search(r"Depends: linux-image-(\S+)", _call("apt-cache", "depends", KERNEL_PACKAGE))
+    if depends is None:
+        raise VmError(f"the package index has no {KERNEL_PACKAGE}")
+    release = depends[1]
+    cache.mkdir(parents=True, exist_ok=True)
+    kernel = cache / f"kernel-{release}"
+    if not kernel.exists():
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            _call("apt-get", "download", "-qq", f"linux-image-{release}", cwd=folder)
+            (package,) = Path(folder).glob("*.deb")
+            unpacked = Path(folder) / "kernel"
+            _call("dpkg-deb", "-x", str(package), str(unpacked))
+            _call("depmod", "-b", str(unpacked), release)
+            unpacked.rename(kernel)
+    _pack_initrd(kernel, release, cache / "initrd.gz")
+    (cache / "release").write_text(release)
+
+
+def run_inside(cache: Path, argv: list[str], timeout_s: float, out: Path | None) -> int:
+    """Boot, run `argv`, power off; its output goes to stdout as it comes. The command's exit code."""
+    if not is_set_up(cache):
+        raise VmError("not set up on this machine: run `vm.py setup` first")
+    release = (cache / "release").read_text()
+    with tempfile.TemporaryDirectory(prefix="hyperlight-vm-") as folder:
+        shared = Path(folder)
+        (shared / "out").mkdir()
+        inside = {
+            "HOME": str(Path.home()),
+            "PATH": os.environ["PATH"],
+            "OUT": "/run/vm/out",
+            "HYPERLIGHT_VM": "1",
+            "LANG": "C.UTF-8",
+        }
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in inside.items()]
+        (shared / "command").write_text(
+            "\n".join([*lines, f"cd {shlex.quote(str(Path.cwd()))} || exit 2", shlex.join(argv), ""])
+        )
+        command = ["timeout", "--foreground", "--kill-after=10", str(timeout_s), "qemu-system-x86_64"]
+        command += ["-accel", "tcg,thread=multi", "-cpu", CPU]
+        command += [
+            "-smp",
+            os.environ.get("HYPERLIGHT_VM_CPUS", "2"),
+            "-m",
+            os.environ.get("HYPERLIGHT_VM_MEMORY_MIB", "6144"),
+        ]
+        command += ["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-monitor", "none"]
+        command += [
+            "-kernel",
+            str(cache / f"kernel-{release}" / "boot" / f"vmlinuz-{release}"),
+            "-initrd",
+            str(cache / "initrd.gz"),
+        ]
+        command += ["-append", "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off"]
+        for tag, path, readonly in (("root", "/", ",readonly=on"), ("shared", str(shared), "")):
+            command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{readonly}"]
+            command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+        code = _show(command)
+        if out is not None:
+            shutil.copytree(shared / "out", out, dirs_exist_ok=True)
+        if code in (EXIT_TIME_UP, 137):
+            print(f"vm: stopped after {timeout_s:g} s", file=sys.stderr)  # noqa: T201
+            return EXIT_TIME_UP
+        status = shared / "status"
+        if not status.exists():
+            raise VmError(f"the machine ended without a status (QEMU's exit code {code})")
+        return int(status.read_text())
+
+
+def _show(command: list[str]) -> int:
+    """Run QEMU, passing on what the console says, without the firmware's lines and what is meant for a terminal."""
+    with subprocess.Popen(
+        command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as machine:
+        assert machine.stdout is not None
+        try:
+            for line in machine.stdout:
+                text = _TERMINAL_NOISE.sub(b"", line)
+                if text.strip() and not text.startswith(_FIRMWARE_LINES):
+                    _pass_on(text)
+                    break
+            while data := os.read(machine.stdout.fileno(), 1 << 16):
+                _pass_on(_TERMINAL_NOISE.sub(b"", data))
+            return machine.wait()
+        finally:
+            machine.terminate()
+
+
+def _pass_on(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+def _pack_initrd(kernel: Path, release: str, target: Path) -> None:
+    """busybox, the modules in the order in which they must be loaded, and `init.sh` as the first process."""
+    files: list[Path] = []
+    for module in KERNEL_MODULES:
+        shown = _call("modprobe", "-d", str(kernel), "-S", release, "--show-depends", module)
+        files += [Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod ")]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        for name in ("bin", "proc", "sys", "dev", "mnt", "modules"):
+            (tree / name).mkdir()
+        shutil.copy("/bin/busybox", tree / "bin")
+        for file in dict.fromkeys(files):
+            shutil.copy(file, tree / "modules")
+        (tree / "modules" / "order").write_text("".join(f"{file.name}\n" for file in dict.fromkeys(files)))
+        shutil.copy(HERE / "init.sh", tree / "init")
+        (tree / "init").chmod(0o755)
+        names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
+        packed = subprocess.run(
+            ["cpio", "-o", "-H", "newc", "--quiet"], cwd=tree, input=names.encode(), stdout=subprocess.PIPE, check=True
+        )
+        target.write_bytes(gzip.compress(packed.stdout, compresslevel=1))
+
+
+def _call(*argv: str, cwd: str | None = None, **variables: str) -> str:
+    done = subprocess.run(argv, cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise VmError(f"{shlex.join(argv)} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Names that change between folder, file and link while calls run: by another process, or by a second run."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from mounted import SECRET, Mounted
+
+from codeact_bridges.errors import FileRefused
+
+LASTS_S = 0.6
+
+
+@contextmanager
+def going_on(act: Callable[[], None]) -> Generator[None]:
+    """Does it over and over in another thread."""
+    over = threading.Event()
+
+    def again_and_again() -> None:
+        while not over.is_set():
+            act()
+
+    thread = threading.Thread(target=again_and_again)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def exchange(name: str, other: str) -> Callable[[], None]:
+    """What is called `name` and what is called `other` change places, at once on every third step."""
+
+    def act() -> None:
+        os.rename(name, name + ".away")
+        os.rename(other, name)
+        os.rename(name + ".away", other)
+
+    return act
+
+
+def test_a_folder_that_becomes_a_link_leads_nobody_out(mounted: Mounted) -> None:
+    (mounted.data / "d").mkdir()
+    (mounted.data / "d" / "secret.txt").write_text("harmless")
+    (mounted.data / "link").symlink_to(mounted.outside)
+    read: set[bytes] = set()
+    refused: set[str] = set()
+
+    with going_on(exchange(str(mounted.data / "d"), str(mounted.data / "link"))):
+        end = time.monotonic() + LASTS_S
+        while time.monotonic() < end:
+            try:
+                read.add(mounted.read("/data/d/secret.txt"))
+            except FileRefused as exc:
+                refused.add(exc.errno_name)
+
+    assert SECRET.encode() not in read
+    assert read <= {b"harmless"}
+    assert refused <= {"EACCES", "ENOENT", "EAGAIN", "ENOTDIR"}
+
+
+def test_a_file_that_becomes_a_link_is_not_written_through(mounted: Mounted) -> None:
+    (mounted.out / "f").write_text("")
+    (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
+    written = 0
+
+    with going_on(exchange(str(mounted.out / "f"), str(mounted.out / "link"))):
+        end = time.monotonic() + LASTS_S
+        while time.monotonic() < end:
+            try:
+                mounted.write("/out/f", b"overwritten by a guest")
+                written += 1
+            except FileRefused:
+                continue
+
+    assert (mounted.outside / "secret.txt").read_text() == SECRET
+
+
+def test_nothing_is_made_or_removed_in_a_folder_outside(mounted: Mounted) -> None:
+    (mounted.out / "d").mkdir()
+    (mounted.out / "link").symlink_to(mounted.outside)
+    before = set(os.listdir(mounted.outside))
+    seen: set[str] = set()
+
+    with going_on(exchange(str(mounted.out / "d"), str(mounted.out / "link"))):
+        end = time.monotonic() + LASTS_S
+        while time.monotonic() < end:
+            asked: list[tuple[str, dict[str, Any]]] = [
+                ("files.open", {"path": "/out/d/new", "access": "w", "create": True}),
+                ("files.mkdir", {"path": "/out/d/folder"}),
+                ("files.remove", {"path": "/out/d/secret.txt"}),
+                ("files.remove", {"path": "/out/d/new"}),
+                ("files.rmdir", {"path": "/out/d/folder"}),
+            ]
+            for operation, arguments in asked:
+                try:
+                    answer = mounted.ask(operation, **arguments)
+                except FileRefused:
+                    continue
+                if isinstance(answer, dict):
+                    mounted.ask("files.close", closed=[answer["handle"]])
+            seen |= set(os.listdir(mounted.outside))
+
+    assert seen <= before
+    assert set(os.listdir(mounted.outside)) == before
+
+
+def test_a_folder_that_is_moved_out_takes_no_new_file_along(mounted: Mounted) -> None:
+    """The operator's own doing: a folder below the mount moves out while the guest makes files in it."""
+    (mounted.out / "d").mkdir()
+    place, elsewhere = str(mounted.out / "d"), str(mounted.outside / "d")
+
+    def act() -> None:
+        os.rename(place, elsewhere)
+        os.rename(elsewhere, place)
+
+    with going_on(act):
+        end = time.monotonic() + LASTS_S
+        while time.monotonic() < end:
+            with suppress(FileRefused):
+                mounted.write("/out/d/../../outside/new", b"")
+            try:
+                mounted.write("/out/d/f", b"mine")
+            except FileRefused:
+                continue
+
+    assert not (mounted.outside / "new").exists()
+    assert (mounted.outside / "secret.txt").read_text() == SECRET

@@ -1,0 +1,53 @@
+"""Numbers that a guest makes up."""
+
+import pytest
+from mounted import CHUNK_BYTES, Mounted
+
+from codeact_bridges.errors import BadGuestCall
+from codeact_bridges.files.session import pack
+
+NONSENSE: list[object] = [-1, 1 << 53 | 1, 1 << 63, 1 << 64, 1.5, "0", True, [], {}]
+
+
+@pytest.mark.parametrize("number", NONSENSE)
+def test_a_number_that_cannot_be_meant_is_refused_at_the_door(mounted: Mounted, number: object) -> None:
+    handle = mounted.open("/out/f")
+    for operation, arguments in (
+        ("files.read", {"handle": handle, "at": number, "length": 1}),
+        ("files.truncate", {"handle": handle, "size": number}),
+        ("files.write", {"handle": handle, "at": number}),
+    ):
+        with pytest.raises(BadGuestCall):
+            mounted.ask(operation, pack(b"x") if operation == "files.write" else None, **arguments)
+    with pytest.raises(BadGuestCall):
+        mounted.ask("files.open", path="/out/f", ahead=number if number is not True else -1)
+
+
+def test_reading_far_behind_the_end_gives_nothing(mounted: Mounted) -> None:
+    handle = mounted.open("/out/f")
+
+    assert mounted.ask("files.read", handle=handle, at=1 << 53, length=1 << 60) == b""
+
+
+def test_one_answer_holds_no_more_than_a_chunk(mounted: Mounted) -> None:
+    (mounted.data / "big").write_bytes(bytes(3 * CHUNK_BYTES))
+    handle = mounted.ask("files.open", path="/data/big")["handle"]
+
+    assert len(mounted.ask("files.read", handle=handle, at=0, length=1 << 60)) == CHUNK_BYTES
+
+
+@pytest.mark.parametrize("packed", ["", "x", "b!", "bA", "bAAAA=AAAA", "aé", "b" + "\n"])
+def test_bytes_that_are_badly_packed_are_refused(mounted: Mounted, packed: str) -> None:
+    handle = mounted.open("/out/f")
+
+    with pytest.raises(BadGuestCall):
+        mounted.ask("files.write", packed, handle=handle, at=0)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{", '{"path": 1}', '{"path": "/x", "more": 1}', '{"path": ["/x"]}']
+)
+def test_a_request_that_cannot_be_read_is_refused(mounted: Mounted, text: str) -> None:
+    for operation in mounted.session.operations - {"files.close"}:
+        with pytest.raises(BadGuestCall):
+            mounted.session.answer(operation, text)

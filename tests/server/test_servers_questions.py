@@ -1,0 +1,102 @@
+"""What a downstream server asks in the middle of a call reaches the client of that run, in both of its eras."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import pytest
+from apps import ERAS, GUARD_S, Era, Opened, Person, execute, opened
+from mcp import Client
+from mcp.types import (
+    CreateMessageRequestParams,
+    CreateMessageResult,
+    ElicitResult,
+    ListRootsResult,
+    Root,
+    TextContent,
+)
+from served import SERVERS
+
+from codeact_bridges.tools.spec import StdioServer
+
+EVERYDAY = StdioServer(name="everyday", command=sys.executable, args=(str(SERVERS / "everyday.py"), "stdio"))
+ASKED = "Asked by a server, because a program calls everyday.confirm:\nReally fly?"
+
+
+def client_of(opening: Opened, era: Era, **callbacks: Any) -> Client:
+    return Client(opening.server, mode=era, **callbacks)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (ElicitResult(action="accept", content={"sure": True}), '"fly: yes"'),
+        (ElicitResult(action="accept", content={"sure": False}), '"fly: accept"'),
+        (ElicitResult(action="decline"), '"fly: decline"'),
+        (ElicitResult(action="cancel"), '"fly: cancel"'),
+    ],
+)
+async def test_a_form_is_put_to_the_user_and_says_whose_it_is(
+    environment: Mapping[str, str], era: Era, answer: ElicitResult, outcome: str
+) -> None:
+    person = Person([answer])
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, servers=(EVERYDAY,)) as opening, opening.client(era, person) as client:
+            assert await execute(client, "call_tool('everyday.confirm', what='fly')") == (False, outcome)
+    assert person.shown == [ASKED]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_text_from_the_clients_model_and_its_roots_reach_the_server(
+    environment: Mapping[str, str], era: Era
+) -> None:
+    asked: list[CreateMessageRequestParams] = []
+
+    async def sample(_: Any, params: CreateMessageRequestParams) -> CreateMessageResult:
+        asked.append(params)
+        return CreateMessageResult(role="assistant", content=TextContent(text="bread"), model="m")
+
+    async def roots(_: Any) -> ListRootsResult:
+        return ListRootsResult(roots=[Root.model_validate({"uri": "file:///work"})])
+
+    program = "[call_tool('rhyme', what='head'), call_tool('where')]"
+    with anyio.fail_after(GUARD_S):
+        async with (
+            opened(environment, servers=(EVERYDAY,)) as opening,
+            client_of(opening, era, sampling_callback=sample, list_roots_callback=roots) as client,
+        ):
+            assert await execute(client, program) == (False, '["head: bread", ["file:///work"]]')
+    (params,) = asked
+    assert isinstance(params.messages[0].content, TextContent)
+    assert params.messages[0].content.text == "A rhyme on head"
+    assert params.include_context is None, "what else the client knows is not the server's business"
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("call", ["'confirm', what='fly'", "'rhyme', what='head'", "'where'"])
+async def test_a_server_that_asks_a_client_who_cannot_be_asked_fails_its_call(
+    environment: Mapping[str, str], era: Era, call: str
+) -> None:
+    program = f"try: call_tool({call})\nexcept ToolError as exc: said = exc.server\nsaid"
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, servers=(EVERYDAY,)) as opening, client_of(opening, era) as client:
+            assert await execute(client, program) == (False, '"everyday"')
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_how_far_a_call_has_come_is_progress_of_the_run(environment: Mapping[str, str], era: Era) -> None:
+    heard: list[str] = []
+    there = anyio.Event()
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(message or "")
+        if "everyday.stroll: step 2 (2 of 2)" in "".join(heard):
+            there.set()
+
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, servers=(EVERYDAY,)) as opening, client_of(opening, era) as client:
+            program = "call_tool('stroll', steps=2)\nimport time; time.sleep(0.3)"
+            await client.call_tool("execute_code", {"code": program}, progress_callback=listen)
+            await there.wait()

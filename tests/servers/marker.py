@@ -1,0 +1,76 @@
+"""A downstream server through which tests see into runs. By hand, so that it starts at once.
+
+    python marker.py [--gate FIFO] [--stubborn]
+
+It reads FIFO to its end before it says a word. A stubborn one outlives the end of its stdin, and SIGTERM.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PATH: dict[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+TOOLS: list[dict[str, Any]] = [
+    {"name": "mark", "description": "Make the file `path`.", "inputSchema": PATH},
+    {
+        "name": "meet",
+        "description": "Make the file `path`, or wait until it is gone if it is there.",
+        "inputSchema": PATH,
+    },
+    {"name": "hang", "description": "Make the file `path`, and never answer.", "inputSchema": PATH},
+]
+PAUSE_S = 0.01
+
+
+def answer(message: dict[str, Any]) -> dict[str, Any] | None:
+    params: dict[str, Any] = message.get("params") or {}
+    match message["method"]:
+        case "initialize":
+            info = {"name": "marker", "version": "0"}
+            return {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": info}
+        case "tools/list":
+            return {"tools": TOOLS}
+        case "tools/call":
+            path = Path(params["arguments"]["path"])
+            if params["name"] == "meet" and path.exists():
+                path.unlink()
+                return {"content": [{"type": "text", "text": "second"}]}
+            path.write_text("")
+            if params["name"] == "hang":
+                return None
+            while params["name"] == "meet" and path.exists():
+                time.sleep(PAUSE_S)
+            return {"content": [{"type": "text", "text": "first"}]}
+        case _:
+            return {}
+
+
+def serve(line: str) -> None:
+    message = json.loads(line)
+    if "id" in message and (result := answer(message)) is not None:
+        sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gate", type=Path)
+    parser.add_argument("--stubborn", action="store_true")
+    options = parser.parse_args()
+    if options.stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.gate:
+        options.gate.read_text()
+    for line in sys.stdin:
+        threading.Thread(target=serve, args=(line,), daemon=True).start()
+    while options.stubborn:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The app in this process, with real workers and a real downstream server, and clients that speak to it in memory.
+
+Not a test.
+"""
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
+from served import SERVERS
+
+from codeact_bridges.limits import Limits
+from codeact_bridges.tools.policy import Policy
+from codeact_bridges.tools.spec import StdioServer
+from codeact_server.app import App, open_app
+from codeact_server.config import Config
+from codeact_server.execute_code import CodeActServer, open_server
+
+Era: TypeAlias = Literal["auto", "legacy"]
+ERAS: tuple[Era, ...] = ("auto", "legacy")
+GUARD_S = 30
+SHOP = StdioServer(name="shop", command=sys.executable, args=(str(SERVERS / "shop.py"),))
+
+
+@dataclass
+class Opened:
+    """An app, and the server in front of it."""
+
+    app: App
+    server: CodeActServer
+
+    def answer_after(self, seconds: float) -> None:
+        """From now on, answer with a handle after that time."""
+        self.app.config = replace(self.app.config, answer_after_s=seconds)
+
+    def client(self, era: Era, person: "Person | None" = None) -> Client:
+        return Client(self.server, mode=era, elicitation_callback=person and person.__call__)
+
+
+@asynccontextmanager
+async def opened(environment: Mapping[str, str], **settings: Any) -> AsyncGenerator[Opened]:
+    """The app with these settings in front of the shop, for the length of the block."""
+    said: list[str] = []
+    limits = settings.pop("limits", {})
+    config = Config(
+        servers=settings.pop("servers", (SHOP,)),
+        engine="wasmtime",
+        limits=Limits(**limits),
+        policy=settings.pop("policy", Policy()),
+        **settings,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            if name != "PATH":
+                patch.setenv(name, value)
+        patch.setenv("XDG_STATE_HOME", environment["HOME"])
+        async with open_app(config, said.append) as app, open_server(app) as server:
+            yield Opened(app, server)
+
+
+@dataclass
+class Person:
+    """Answers what a client's user is asked: in order, the last answer for ever. Waits where it is told to."""
+
+    answers: list[ElicitResult | str]
+    shown: list[str] = field(default_factory=list[str])
+    schemas: list[Any] = field(default_factory=list[Any])
+    asked: anyio.Event = field(default_factory=anyio.Event)
+    may_answer: anyio.Event | None = None
+    gave_up: anyio.Event = field(default_factory=anyio.Event)
+
+    async def __call__(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
+        self.shown.append(params.message)
+        self.schemas.append(getattr(params, "requested_schema", None))
+        self.asked.set()
+        if self.may_answer is not None:
+            try:
+                await self.may_answer.wait()
+            except BaseException:
+                self.gave_up.set()
+                raise
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer if isinstance(answer, ElicitResult) else said(answer)
+
+
+def said(decision: Any) -> ElicitResult:
+    return ElicitResult(action="accept", content={"decision": decision})
+
+
+async def execute(client: Client, code: str | None = None, **arguments: Any) -> tuple[bool, str]:
+    """Run a program: whether it failed, and the text that came back."""
+    given = arguments if code is None else {"code": code, **arguments}
+    result = await client.call_tool("execute_code", given)
+    return result.is_error is True, text_of(result)
+
+
+async def warmed_up(client: Client) -> None:
+    """Wait until all has started that the first programs wait for, so that none of them takes long after this."""
+    failed, text = await execute(client, "call_tool('shop.look')")
+    while "execute_code(run=" in text:
+        failed, text = await execute(client, run=handle_in(text))
+    assert not failed, text
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+async def there(path: Path) -> None:
+    """Wait until another process has made a file."""
+    while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240  # another process sets no event
+        await anyio.sleep(0.01)
+
+
+def handle_in(text: str) -> str:
+    """The handle in an answer that gives one."""
+    assert 'execute_code(run="' in text, text
+    return text.partition('execute_code(run="')[2].partition('"')[0]

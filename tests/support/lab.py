@@ -1,0 +1,108 @@
+"""Programs in a guest, as tests run them. Not a test."""
+
+import json
+import textwrap
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.lending import Bridge
+from codeact_bridges.limits import Limits
+from codeact_bridges.modules.bridge import Modules
+from codeact_bridges.modules.library import StandardLibrary
+from codeact_bridges.modules.packages import Packages, find_packages
+from codeact_bridges.run import Bridges, Workers, run_program
+from codeact_bridges.sandbox.choice import EngineName, Sandboxing, open_engine
+from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
+from codeact_bridges.sandbox.port import Worker
+from codeact_bridges.testing import ScriptedTools
+from codeact_bridges.values import RunResult, Value
+from codeact_bridges.watching import Watcher
+
+GUARD_S = 60
+"""Stands guard over one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """Runs programs on one engine."""
+
+    engine: EngineName
+    launch: Callable[[], Awaitable[Worker]]
+    """Starts a worker."""
+    pool: Pool
+    library: StandardLibrary
+
+    async def run(
+        self,
+        code: str,
+        tools: ScriptedTools | None = None,
+        *,
+        deadline_s: float = 50,
+        limits: Limits | None = None,
+        watcher: Watcher | None = None,
+        packages: Packages | None = None,
+        configured: tuple[Bridge, ...] = (),
+        workers: Workers | None = None,
+    ) -> RunResult:
+        """Run a program, which may be indented as a whole."""
+        modules = Modules(self.library, packages or find_packages([]))
+        with anyio.fail_after(GUARD_S):
+            return await run_program(
+                textwrap.dedent(code),
+                deadline_s=deadline_s,
+                pool=workers or self.pool,
+                bridges=Bridges(tools or ScriptedTools(), modules, configured),
+                limits=limits or Limits(),
+                watcher=watcher,
+            )
+
+    async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:
+        """The value of a program that has one in JSON."""
+        result = await self.run(code, tools, **options)
+        assert result.failure is None, result.failure.message
+        assert result.value is not None
+        assert result.value.form == "json", result.value
+        return json.loads(result.value.text)
+
+    async def error(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> str:
+        """The traceback of a program that fails."""
+        result = await self.run(code, tools, **options)
+        assert result.failure is not None, result
+        assert result.failure.kind == "raised", result.failure
+        return result.failure.message
+
+    async def printed(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> str:
+        """What a program prints that ends well."""
+        result = await self.run(code, tools, **options)
+        assert result.failure is None, result.failure.message
+        return stdout(result)
+
+
+def stdout(result: RunResult) -> str:
+    """What was printed to stdout."""
+    return "".join(piece.text for piece in result.output.pieces if piece.stream == "stdout")
+
+
+def stderr(result: RunResult) -> str:
+    """What was printed to stderr."""
+    return "".join(piece.text for piece in result.output.pieces if piece.stream == "stderr")
+
+
+def shown(result: RunResult) -> list[str]:
+    """What was displayed, values as their text and media as their type."""
+    return [each.text if isinstance(each, Value) else each.mime_type for each in result.displayed]
+
+
+@asynccontextmanager
+async def open_lab(engine: EngineName, cache: Path, workers: int = 2) -> AsyncGenerator[Lab]:
+    """A lab on `engine`. The guest is compiled when it is not in `cache` yet."""
+    wanted = Sandboxing(engine, Limits().memory_mib, Limits().message_bytes, cache)
+    size = PoolSize(spare=1, max_workers=workers)
+    async with open_engine(wanted, lambda _: None) as launch, open_pool(launch, size) as pool:
+        yield Lab(engine, launch, pool, StandardLibrary(STANDARD_LIBRARY))

@@ -1,0 +1,122 @@
+"""Mounted folders, asked as a guest asks for them: what is inside, and what lies outside. Not a test."""
+
+import json
+import os
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from codeact_bridges.errors import FileRefused
+from codeact_bridges.files.mounts import Mount, mount
+from codeact_bridges.files.quota import Quota
+from codeact_bridges.files.records import Records
+from codeact_bridges.files.session import Session, pack, unpack
+
+SECRET = "nobody in a guest may ever read this"
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """`/data` (ro) and `/out` (rw) on this machine, `/scratch` in memory; and a folder that is not mounted."""
+
+    data: Path
+    out: Path
+    outside: Path
+    session: Session
+    records: Records
+
+    def ask(self, operation: str, packed: str | None = None, **arguments: Any) -> Any:
+        """The answer as a guest has it. Raises `FileRefused`."""
+        text = json.dumps(arguments, ensure_ascii=False)
+        request = text if packed is None else f"{text}\n{packed}"
+        at_once = self.session.answer_at_once(operation, request)
+        answer = at_once if at_once is not None else self.session.answer(operation, request)
+        if operation == "files.read":
+            return unpack(answer)
+        if operation == "files.open":
+            head, _, ahead = answer.partition("\n")
+            return {**json.loads(head), "ahead": unpack(ahead)}
+        return json.loads(answer)
+
+    def read(self, path: str) -> bytes:
+        """A whole file."""
+        ahead: bytes = self.ask("files.open", path=path, ahead=1 << 20)["ahead"]
+        return ahead
+
+    def open(self, path: str, access: str = "rw", **how: bool) -> int:
+        """The handle of a file that is opened for writing; by default it is made if it is not there."""
+        handle: int = self.ask("files.open", path=path, access=access, **cast("Any", {"create": True, **how}))["handle"]
+        return handle
+
+    def write(self, path: str, data: bytes, at: int | None = 0) -> None:
+        """Open a file, write to it and close it."""
+        handle = self.open(path)
+        try:
+            self.put(handle, data, at)
+        finally:
+            self.ask("files.close", closed=[handle])
+
+    def put(self, handle: int, data: bytes, at: int | None = 0) -> int:
+        end: int = self.ask("files.write", pack(data), handle=handle, at=at)
+        return end
+
+    def names(self, path: str) -> list[str]:
+        names: list[str] = self.ask("files.list", path=path)["entries"][::2]
+        return names
+
+    def why_not(self, operation: str, packed: str | None = None, **arguments: Any) -> tuple[str, str]:
+        """Why it is refused: the name of the error, and the sentence."""
+        try:
+            answer = self.ask(operation, packed, **arguments)
+        except FileRefused as refused:
+            return refused.errno_name, refused.reason
+        raise AssertionError(f"{operation} {arguments} was answered with {answer!r}")
+
+
+@contextmanager
+def mounted_below(folder: Path, max_bytes: int = 1_000_000, max_files: int = 100) -> Generator[Mounted]:
+    """Everything below a new folder."""
+    data, out, outside = folder / "data", folder / "out", folder / "outside"
+    for each in (data, out, outside):
+        each.mkdir(parents=True)
+    (outside / "secret.txt").write_text(SECRET)
+    mounts = [
+        mount("/data", "ro", data),
+        mount("/out", "rw", out, max_bytes, max_files),
+        mount("/scratch", "temp", None, max_bytes, max_files),
+    ]
+    before = _descriptors()
+    with session_of(mounts) as (session, records):
+        yield Mounted(data, out, outside, session, records)
+    assert _descriptors() <= before, "the session left descriptors open"
+
+
+@contextmanager
+def session_of(
+    mounts: Sequence[Mount],
+    *,
+    slots: int = 400,
+    quotas: dict[str, Quota] | None = None,
+) -> Generator[tuple[Session, Records]]:
+    """A session on some mounts. `quotas` are those of another session that it shares them with."""
+    quotas = quotas_of(mounts) if quotas is None else quotas
+    records = Records()
+    session = Session(mounts, quotas, records, chunk_bytes=CHUNK_BYTES, slots=threading.Semaphore(slots))
+    try:
+        yield session, records
+    finally:
+        session.close()
+
+
+def quotas_of(mounts: Sequence[Mount]) -> dict[str, Quota]:
+    """What there may be under them."""
+    return {each.guest: Quota(each.guest, each.max_bytes, each.max_files) for each in mounts if each.mode == "rw"}
+
+
+def _descriptors() -> set[str]:
+    """What this process has open."""
+    return {fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
