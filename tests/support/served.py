@@ -116,7 +116,7 @@ class Served:
                 streams = streamable_http_client(f"{self.address}/mcp", max_sse_event_size=None)
                 return Client(streams, mode=era, **options)
             case "sse":
-                return Client(sse_client(f"{self.address}/sse"), mode=era, **options)
+                return Client(self._sse(), mode=era, **options)
 
     async def health(self) -> dict[str, Any]:
         async with httpx2.AsyncClient() as client:
@@ -135,6 +135,18 @@ class Served:
             while (code := self.process.returncode) is None:  # noqa: ASYNC110
                 await anyio.sleep(0.02)
         return code
+
+    @asynccontextmanager
+    async def _sse(self) -> AsyncGenerator[Any]:
+        """The SDK's streams. When the server goes while they are being closed, they fail at telling nobody of it."""
+        ended_well = False
+        try:
+            async with sse_client(f"{self.address}/sse") as streams:
+                yield streams
+                ended_well = True
+        except* anyio.BrokenResourceError:
+            if not ended_well:
+                raise
 
     @asynccontextmanager
     async def _stdio(self) -> AsyncGenerator[Any]:
