@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codeact_bridges.errors import BridgeError
-from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.guest import RUNTIME, STANDARD_LIBRARY
 from codeact_bridges.modules.library import StandardLibrary
 
 MAGIC = "2b0e0d0a"
@@ -19,10 +19,11 @@ def library(tmp_path: Path) -> StandardLibrary:
     with zipfile.ZipFile(path, "w") as archive:
         archive.comment = MAGIC.encode()
         for name, data in {
-            "a.py": b"code of a",
-            "p/__init__.py": b"code of p",
-            "p/m.py": b"code of m",
-            "p/zones": b"data",
+            "python/a.py": b"code of a",
+            "python/p/__init__.py": b"code of p",
+            "python/p/m.py": b"code of m",
+            "python/p/zones": b"data",
+            "ours.py": b"code of the runtime",
         }.items():
             archive.writestr(name, data)
     return StandardLibrary(path)
@@ -36,7 +37,7 @@ async def test_a_module_is_its_code_object_and_its_place(library: StandardLibrar
     assert await library.get("p.m", MAGIC) is not None
 
 
-@pytest.mark.parametrize("name", ["b", "p.b", "", ".", "..a", "p.", "a.py", "p/m", "p.zones", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["b", "p.b", "", ".", "..a", "p.", "a.py", "p/m", "p.zones", "/etc/passwd", "ours"])
 async def test_what_is_no_module_is_none(library: StandardLibrary, name: str) -> None:
     assert await library.get(name, MAGIC) is None
 
@@ -51,8 +52,9 @@ async def test_code_for_another_python_is_never_handed_over(library: StandardLib
 async def test_data_files_are_served_and_code_is_not_data(library: StandardLibrary) -> None:
     assert b64decode(str(await library.data("/python/p/zones"))) == b"data"
     assert [
-        await library.data(path) for path in ("/python/p/m.py", "/python/x", "p/zones", "/python/../p/zones", "")
-    ] == [None] * 5
+        await library.data(path)
+        for path in ("/python/p/m.py", "/python/x", "p/zones", "/python/../p/zones", "", "/ours.py")
+    ] == [None] * 6
     assert await library.list("/python/p") == ["__init__.py", "m.py", "zones"]
     assert await library.list("/python") == ["a.py", "p"]
     assert await library.list("/elsewhere") == []
@@ -62,5 +64,8 @@ def test_the_archive_of_this_build_is_whole() -> None:
     with zipfile.ZipFile(STANDARD_LIBRARY) as archive:
         names = set(archive.namelist())
         assert archive.comment.decode() == MAGIC
-    assert names > {"json/__init__.py", "asyncio/base_events.py", "tzdata/zones", "tzdata/zoneinfo/Europe/Berlin"}
-    assert not any(name.startswith(("test/", "idlelib/", "tkinter/")) or "/tests/" in name for name in names)
+    library = {name.removeprefix("python/") for name in names if name.startswith("python/")}
+    assert library > {"json/__init__.py", "asyncio/base_events.py", "tzdata/zones", "tzdata/zoneinfo/Europe/Berlin"}
+    assert not any(name.startswith(("test/", "idlelib/", "tkinter/")) or "/tests/" in name for name in library)
+    modules = ["common_modules.py", *sorted(path.name for path in (RUNTIME / "codeact_guest").glob("*.py"))]
+    assert sorted(Path(name).name for name in names if not name.startswith("python/")) == sorted(modules)

@@ -42,15 +42,9 @@ def build() -> None:
     BUILT.mkdir(exist_ok=True)
     wit = sorted((HERE / "wit").glob("*.wit"))
     runtime = HERE / "runtime"
-    library = [runtime / "archive.py", *wit]
-    _make(BUILT / "stdlib.zip", library, _archive)
-    guest = [
-        *sorted((runtime / "codeact_guest").glob("*.py")),
-        runtime / "common_modules.py",
-        runtime / "component.py",
-        *wit,
-    ]
-    _make(BUILT / "guest.wasm", guest, partial(_componentize, "guest", "component"))
+    sources = [*sorted((runtime / "codeact_guest").glob("*.py")), runtime / "common_modules.py", *wit]
+    _make(BUILT / "stdlib.zip", [runtime / "archive.py", *sources], _archive)
+    _make(BUILT / "guest.wasm", [runtime / "component.py", *sources], partial(_componentize, "guest", "component"))
 
 
 def _make(target: Path, sources: Iterable[Path], make: Callable[[Path], None]) -> None:

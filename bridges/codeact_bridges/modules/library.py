@@ -1,4 +1,4 @@
-"""The guest's standard library and time zone data, from the archive that the build made.
+"""The guest's standard library and time zone data, from the archive that the build made (`guest/runtime/archive.py`).
 
 A `.py` in it is a marshalled code object of the guest's own CPython, whose magic number is the archive's comment.
 """
@@ -29,7 +29,7 @@ class StandardLibrary:
         return await anyio.to_thread.run_sync(self._find, name, magic)
 
     async def data(self, path: str) -> JsonValue:
-        name = path.removeprefix(ROOT)
+        name = path.removeprefix("/")
         if not path.startswith(ROOT) or name.endswith(".py") or name not in self._index.names:
             return None
         return await anyio.to_thread.run_sync(self._read_cached, name)
@@ -37,7 +37,7 @@ class StandardLibrary:
     async def list(self, path: str) -> JsonValue:
         if not f"{path}/".startswith(ROOT):
             return []
-        inside = f"{path}/".removeprefix(ROOT)
+        inside = f"{path}/".removeprefix("/")
         names = (name.removeprefix(inside) for name in self._index.names if name.startswith(inside))
         return [*sorted({name.partition("/")[0] for name in names})]
 
@@ -51,8 +51,9 @@ class StandardLibrary:
             return None
         stem = name.replace(".", "/")
         for path, package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
-            if path in self._index.names:
-                return {"path": ROOT + path, "package": package, "code": self._read_cached(path)}
+            file = f"{ROOT}{path}".removeprefix("/")
+            if file in self._index.names:
+                return {"path": f"/{file}", "package": package, "code": self._read_cached(file)}
         return None
 
     @cached_property

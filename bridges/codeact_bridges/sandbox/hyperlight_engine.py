@@ -122,14 +122,10 @@ class HyperlightEngine:
     def _module(self, name: str) -> dict[str, Any] | None:
         stem = name.replace(".", "/")
         for path, package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
-            if path in self._names:
-                return {
-                    "path": f"/python/{path}",
-                    "package": package,
-                    "code": base64.b64encode(self._library.read(path)).decode(),
-                }
-            if name.partition(".")[0] in ("codeact_guest", "common_modules") and (RUNTIME / path).exists():
-                return {"path": f"/{path}", "package": package, "source": (RUNTIME / path).read_text(encoding="utf-8")}
+            for file in (f"python/{path}", path):
+                if file in self._names:
+                    code = base64.b64encode(self._library.read(file)).decode()
+                    return {"path": f"/{file}", "package": package, "code": code}
         return None
 
 

@@ -4,6 +4,9 @@
 `tzdata` package lies on the app's own path then, because the build put it there. Modules are code objects, everything
 else of tzdata is its files as they are. What is left out cannot work without processes, threads, windows, a terminal,
 or C code that the guest does not have (`codeact_guest/absent.py` says so when it is imported), or is a test.
+
+The runtime is there too, for an engine whose image does not hold it. A file is named as the guest sees it, without the
+first slash: `python/json/__init__.py`, `codeact_guest/door.py`.
 """
 
 import base64
@@ -64,6 +67,11 @@ LEFT_OUT = (
 FILES: dict[str, bytes] = {}
 
 
+def add_code(name: str, source: Path) -> None:
+    """Keep the marshalled code of a module."""
+    FILES[name] = marshal.dumps(compile(source.read_bytes(), f"/{name}", "exec", dont_inherit=True))
+
+
 def collect(root: Path, folder: Path) -> None:
     """Keep what is in `folder`, by its name under `root`."""
     for path in folder.rglob("*"):
@@ -71,15 +79,18 @@ def collect(root: Path, folder: Path) -> None:
         if name.startswith(LEFT_OUT) or "/test/" in name or "/tests/" in name or path.is_dir():
             continue
         if name.endswith(".py"):
-            FILES[name] = marshal.dumps(compile(path.read_bytes(), f"/python/{name}", "exec", dont_inherit=True))
+            add_code(f"python/{name}", path)
         elif folder.name == "tzdata" and "__pycache__" not in name:
-            FILES[name] = path.read_bytes()
+            FILES[f"python/{name}"] = path.read_bytes()
 
 
 collect(LIBRARY, LIBRARY)
-for entry in sys.path:
-    if Path(entry, "tzdata").is_dir():
-        collect(Path(entry), Path(entry, "tzdata"))
+for entry in map(Path, sys.path):
+    if (entry / "tzdata").is_dir():
+        collect(entry, entry / "tzdata")
+    if (entry / "codeact_guest").is_dir():
+        for source in (entry / "common_modules.py", *(entry / "codeact_guest").glob("*.py")):
+            add_code(source.relative_to(entry).as_posix(), source)
 
 
 class WitWorld(wit_world.WitWorld):

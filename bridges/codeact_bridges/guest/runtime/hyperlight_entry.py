@@ -166,11 +166,7 @@ class _BootFinder:
     @staticmethod
     def exec_module(module: object) -> None:
         found, module.__spec__.loader_state = module.__spec__.loader_state, None
-        if "code" in found:
-            code = marshal.loads(a2b_base64(found["code"]))
-        else:
-            code = compile(found["source"], found["path"], "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        exec(marshal.loads(a2b_base64(found["code"])), module.__dict__)
 
 
 _magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
