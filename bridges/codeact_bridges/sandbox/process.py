@@ -18,8 +18,8 @@ import anyio.lowlevel
 from pydantic import BaseModel, ValidationError
 
 import codeact_bridges
+from codeact_bridges.child import Child, Ended, spawn
 from codeact_bridges.errors import BridgeError, EngineUnavailable, GuestDied
-from codeact_bridges.sandbox.child import Child, Ended, spawn
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
 from codeact_bridges.sandbox.wire import Frame, FrameReader, Kind, WireError, encode
 

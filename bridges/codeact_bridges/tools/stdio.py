@@ -11,20 +11,20 @@ import os
 import re
 import signal
 import sys
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
-from subprocess import PIPE
 from typing import Any, Final, cast
 
 import anyio
-from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from anyio.lowlevel import checkpoint
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.client._transport import TransportStreams
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
+from codeact_bridges.child import Child, Ended, spawn
 from codeact_bridges.tools.server_log import ServerLog
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.tools.streams import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
@@ -42,9 +42,10 @@ TERM_GRACE_S = 1.0
 has."""
 
 REAP_S = 0.5
+"""How long the system may take to collect it, and those that it started to let go of its pipes."""
 
-MAX_UNSENT = 1_000
-"""Messages that wait for a server which does not read. Without the queue, cancelling a call to one would wait too."""
+LAST_BREATH_S = 0.2
+"""Between the end of its stdout and its own, for the exit code."""
 
 MAX_GARBAGE_LINES = 1_000
 """Lines in a row that are not MCP. Then whatever we started is no MCP server, or means harm."""
@@ -55,8 +56,6 @@ LINES_AT_ONCE = 100
 MAX_ENTRIES = 10_000
 """Of one list in an answer: tools, pieces of content. Each costs the session 4 µs or more. What structured content
 holds is not meant."""
-
-_GONE: Final = (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
 
 _ID: Final = rb'\s*"id"\s*:\s*(-?[0-9]{1,18}|"[^"\\]{0,200}")\s*'
 _VERSION: Final = rb'\s*"jsonrpc"\s*:\s*"2\.0"\s*'
@@ -78,20 +77,16 @@ class ServerProcess:
     def __init__(self, spec: StdioServer, server_log: ServerLog) -> None:
         self._spec = spec
         self._stderr = server_log
-        self._process: Process | None = None
-        self._garbage_lines = 0
-        """In a row."""
-        self._told_of_garbage = False
-        self._fault: str | None = None
-        """Why we stopped listening to it."""
+        self._child: Child | None = None
+        self._messages: _Messages | None = None
         self._stopped_by_force = False
 
     @property
     def last_words(self) -> str | None:
         """Why we stopped listening to it; else how it ended and what it said last on stderr, if it has ended."""
-        if self._fault is not None:
-            return self._fault
-        code = self._process.returncode if self._process else None
+        if self._messages is not None and self._messages.fault is not None:
+            return self._messages.fault
+        code = self._child.returncode if self._child else None
         if code is None:
             return None
         if self._stopped_by_force:
@@ -108,147 +103,153 @@ class ServerProcess:
     async def opened(self) -> AsyncGenerator[TransportStreams]:
         spec = self._spec
         self._stderr.begin()
-        process = await anyio.open_process(
+        # In a process group of its own, so that what it starts can be killed with it.
+        self._child = child = await spawn(
             [spec.command, *spec.args],
+            stderr=self._stderr.write,
             env={**get_default_environment(), **spec.env},
             cwd=spec.cwd,
-            stderr=PIPE,
-            start_new_session=True,  # a process group of its own, so that what it starts can be killed with it
         )
-        # No await from here to the task group: a cancellation in between would leave the process behind.
-        self._process = process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        to_session, from_server = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-        to_server, from_session = anyio.create_memory_object_stream[SessionMessage](MAX_UNSENT)
-        async with anyio.create_task_group() as tg:
-            tg.start_soon(self._read, process.stdout, to_session)
-            tg.start_soon(self._write, process.stdin, from_session, to_session)
-            tg.start_soon(self._log, process.stderr)
-            try:
-                yield from_server, to_server
-            finally:
-                with anyio.CancelScope(shield=True):
-                    # The reader goes on reading, into nothing: a server stuck in a write could not end.
-                    from_server.close()
-                    to_server.close()
-                    self._stopped_by_force = not await _stop(process, spec.name)
-                tg.cancel_scope.cancel()
+        # No await from here to the block: a cancellation in between would leave the process behind.
+        self._messages = _Messages(child, spec.name)
+        try:
+            yield self._messages, _Requests(child)
+        finally:
+            with anyio.CancelScope(shield=True):
+                self._stopped_by_force = not await _stop(child, spec.name)
 
-    async def _read(
-        self, stdout: ByteReceiveStream, to_session: MemoryObjectSendStream[SessionMessage | Exception]
-    ) -> None:
-        with to_session, suppress(*_GONE):
-            try:
-                await self._pass_on(stdout, to_session)
-            except _UnbearableError as exc:
-                self._fault = str(exc)
-                await to_session.send(exc)
-        with suppress(*_GONE):
+
+class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
+    """The stream of what the server writes, a message a line."""
+
+    def __init__(self, child: Child, name: str) -> None:
+        self._child, self._name = child, name
+        self._pending = bytearray()
+        self._lines: deque[bytes] = deque()
+        self._lines_read = 0
+        self._garbage_lines = 0
+        """In a row."""
+        self._told_of_garbage = False
+        self.fault: str | None = None
+        """Why we stopped listening."""
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next message, or what was wrong with the last one that will be listened to."""
+        try:
             while True:
-                await stdout.receive()
+                item = self._read(await self._line())
+                if item is not None:
+                    return item
+        except _UnbearableError as exc:
+            self.fault = str(exc)
+            self._lines.clear()
+            self._child.drop_the_rest()
+            return exc
+        except Ended:
+            with anyio.move_on_after(LAST_BREATH_S):
+                await self._child.wait()
+            raise anyio.EndOfStream from None
 
-    async def _pass_on(
-        self, stdout: ByteReceiveStream, to_session: MemoryObjectSendStream[SessionMessage | Exception]
-    ) -> None:
-        pending = bytearray()
-        while True:
-            first, *rest = (await stdout.receive()).split(b"\n")
-            pending += first
-            if len(pending) > MAX_MESSAGE_BYTES:
+    async def aclose(self) -> None:
+        """The process is closed by `ServerProcess`."""
+
+    async def _line(self) -> bytes:
+        while not self._lines:
+            first, *rest = (await self._child.receive()).split(b"\n")
+            self._pending += first
+            if len(self._pending) > MAX_MESSAGE_BYTES:
                 raise _UnbearableError(f"it sent a message of more than {MAX_MESSAGE_BYTES:,} bytes")
-            for number, following in enumerate(rest, 1):
-                await self._deliver(bytes(pending), to_session)
-                pending = bytearray(following)
-                if number % LINES_AT_ONCE == 0:
-                    await checkpoint()
+            for following in rest:
+                self._lines.append(bytes(self._pending))
+                self._pending = bytearray(following)
+        self._lines_read += 1
+        if self._lines_read % LINES_AT_ONCE == 0:
+            await checkpoint()
+        return self._lines.popleft()
 
-    async def _deliver(self, line: bytes, to_session: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
+    def _read(self, line: bytes) -> SessionMessage | None:
+        """The message in a line, or what the session is to take for it; None where the line is for nobody."""
         if not line.lstrip().startswith(b"{"):
             self._count_garbage(line)
-            return
+            return None
         if has_too_many_parts(line):
             reason = f"it sent a message of more than {MAX_PARTS:,} parts"
             if (request_id := _id_unread(line)) is None:
                 raise _UnbearableError(reason)
-            await to_session.send(_refusal(request_id, reason))
-            return
+            return _refusal(request_id, reason)
         try:
             message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValueError:
             self._count_garbage(line)
             # An answer nobody can read is an answer all the same: without one its caller would wait for the timeout.
             if (request_id := _answered_id(line)) is not None:
-                await to_session.send(_refusal(request_id, f"its answer is not JSON-RPC: {_shown(line)}"))
-            return
+                return _refusal(request_id, f"its answer is not JSON-RPC: {_shown(line)}")
+            return None
         self._garbage_lines = 0
         if isinstance(message, JSONRPCResponse) and (key := _overlong_list(message.result)) is not None:
-            await to_session.send(_refusal(message.id, f"its answer has more than {MAX_ENTRIES:,} entries in {key!r}"))
-            return
-        await to_session.send(SessionMessage(message))
+            return _refusal(message.id, f"its answer has more than {MAX_ENTRIES:,} entries in {key!r}")
+        return SessionMessage(message)
 
     def _count_garbage(self, line: bytes) -> None:
         self._garbage_lines += 1
         if not self._told_of_garbage and line.strip():  # only the first: a server may print all day
             self._told_of_garbage = True
-            log.warning("server %r prints what is not MCP: %s", self._spec.name, _shown(line))
+            log.warning("server %r prints what is not MCP: %s", self._name, _shown(line))
         if self._garbage_lines > MAX_GARBAGE_LINES:
             raise _UnbearableError(f"it printed more than {MAX_GARBAGE_LINES:,} lines in a row that are not MCP")
 
-    async def _write(
-        self,
-        stdin: ByteSendStream,
-        from_session: MemoryObjectReceiveStream[SessionMessage],
-        to_session: MemoryObjectSendStream[SessionMessage | Exception],
-    ) -> None:
-        with from_session:
-            try:
-                async for item in from_session:
-                    await stdin.send(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
-            except (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError):
-                to_session.close()  # it may live on, deaf: for the session this is the end
 
-    async def _log(self, stderr: ByteReceiveStream) -> None:
-        with suppress(*_GONE):
-            while True:
-                self._stderr.write(await stderr.receive())
+class _Requests(ObjectSendStream[SessionMessage]):
+    """The stream of what is sent to the server."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message. Waits only for a server that has left much unread: else cancelling a call to one that does
+        not read would have to wait as well.
+
+        Raises:
+            BrokenResourceError: the server has closed its stdin.
+        """
+        if not self._child.hears:
+            self._child.drop_the_rest()  # it may live on, deaf: for the session this is the end
+            raise anyio.BrokenResourceError
+        await self._child.room()
+        self._child.send(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+
+    async def aclose(self) -> None:
+        """The process is closed by `ServerProcess`."""
 
 
-async def _stop(process: Process, name: str) -> bool:
+async def _stop(child: Child, name: str) -> bool:
     """End the process and all that it started: politely, then not. Takes at most 2.5 s. Whether it ended by itself."""
-    assert process.stdin is not None
-    with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-        await process.stdin.aclose()
-    ended_by_itself = await _ended_within(process, END_GRACE_S)
+    child.drop_the_rest()  # a server stuck in a write could not end
+    child.close_stdin()
+    ended_by_itself = await _ended_within(child, END_GRACE_S)
     if not ended_by_itself:
-        _signal_group(process, signal.SIGTERM)
-        await _ended_within(process, TERM_GRACE_S)
-    _signal_group(process, signal.SIGKILL)  # also where it ended by itself: its children may not have
-    with anyio.move_on_after(REAP_S):
-        await process.wait()
-        return ended_by_itself
-    # Somebody who left the process group still holds a pipe. Close our end, which only asyncio's transport can.
-    transport = getattr(getattr(process, "_process", None), "_transport", None)
-    if transport is not None:
-        transport.close()
-    log.warning("server %r: something it started is still running", name)
+        _signal_group(child, signal.SIGTERM)
+        await _ended_within(child, TERM_GRACE_S)
+    _signal_group(child, signal.SIGKILL)  # also where it ended by itself: its children may not have
+    with anyio.move_on_after(REAP_S) as scope:
+        await child.wait_closed()
+    if scope.cancelled_caught:  # by somebody who left the process group, and still holds a pipe
+        log.warning("server %r: something it started is still running", name)
+    child.close()
     return ended_by_itself
 
 
-async def _ended_within(process: Process, seconds: float) -> bool:
-    # Not `process.wait()`: it waits for the pipes too, which the server's own children may hold open.
+async def _ended_within(child: Child, seconds: float) -> bool:
     with anyio.move_on_after(seconds):
-        while process.returncode is None:  # noqa: ASYNC110
-            await anyio.sleep(0.01)
+        await child.wait()
         return True
     return False
 
 
-def _signal_group(process: Process, number: signal.Signals) -> None:
+def _signal_group(child: Child, number: signal.Signals) -> None:
     # The group's id is the leader's pid (`start_new_session`), and stays taken for as long as the group has a member.
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        os.killpg(child.pid, number)
 
 
 def _answered_id(line: bytes) -> int | str | None:
