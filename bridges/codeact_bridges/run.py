@@ -12,6 +12,7 @@ whatever else                         the bridges that the operator configured (
 
 import json
 import logging
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -203,7 +204,10 @@ class _Run:
         self._displayed_bytes = 0
         self._began = anyio.current_time()
         self._account = Account()
-        self.begin: dict[str, JsonValue] = {"output_bytes": self._output.limit_bytes}
+        self.begin: dict[str, JsonValue] = {
+            "output_bytes": self._output.limit_bytes,
+            "seed": secrets.randbits(128),
+        }
         """What the guest is told when it begins, besides its program."""
         self._answers: dict[str, Answer] = {
             **self._tool_calls.answers(),

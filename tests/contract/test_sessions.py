@@ -1,5 +1,6 @@
 """Programs that run one after the other in the same guest, as a session's do."""
 
+import random
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -47,6 +48,11 @@ async def test_a_traceback_shows_each_programs_own_lines(lab: Lab, session: dict
         "  File \"program.py\", line 3, in fail\n    raise ValueError('from the first')\n"
         "ValueError: from the first\n"
     )
+
+
+async def test_what_one_program_seeded_the_next_goes_on_with(lab: Lab, session: dict[str, Any]) -> None:
+    await lab.run("import random\nrandom.seed(42)", **session)
+    assert await lab.value("random.random()", **session) == random.Random(42).random()
 
 
 async def test_a_program_that_raised_leaves_what_it_had_made(lab: Lab, session: dict[str, Any]) -> None:

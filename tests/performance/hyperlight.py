@@ -1,4 +1,4 @@
-"""What our pool and our door cost over `hyperlight-sandbox` used directly, as ratios in one run. Needs a micro-VM.
+"""What we cost over `hyperlight-sandbox` and MCP used directly, as ratios in one run. Needs a micro-VM.
 
     python tests/performance/hyperlight.py
     python tests/hyperlight_vm/vm.py run -- python tests/performance/hyperlight.py
@@ -6,36 +6,41 @@
 In an emulated machine the milliseconds mean nothing; the ratios do. Medians, of turns taken one after the other.
 """
 
+import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import anyio
+from mcp import Client, StdioServerParameters
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from lab import Lab, open_lab
+from served import EXAMPLES, Commands, execute
 
 from codeact_bridges.sandbox.hyperlight_engine import HEAP_MIB, LIBRARY_MIB, guest_image
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.values import Data, JsonValue
 
 TURNS = 30
 CALLS = 200
 MEMORY_MIB = 128
 IDLE_S = 1.0
-CALLING = f"for i in range({CALLS}): call_tool('test.number', i=i)"
-
-
-async def number(arguments: Mapping[str, JsonValue]) -> Data:
-    """The tool: one addition."""
-    given = arguments["i"]
-    assert isinstance(given, int)
-    return Data(given + 1)
+MANY_CALLS = f"""
+import time
+took = []
+for _ in range({CALLS}):
+    start = time.perf_counter()
+    call_tool("orders.get_tax_rate", region="EU")
+    took.append(time.perf_counter() - start)
+sorted(took)[len(took) // 2]
+"""
 
 
 def directly() -> dict[str, float]:
@@ -74,41 +79,73 @@ def timed(act: Callable[[], Any], turns: int = TURNS) -> float:
 
 
 async def through_the_pool(lab: Lab) -> dict[str, float]:
-    """From request to result, one after the other; with a worker that is restored already, and with one that is not."""
+    """From request to result, one after the other, each waiting for the last one's restore."""
 
     async def one(code: str) -> float:
         start = time.perf_counter()
-        result = await lab.run(code, ScriptedTools({"test.number": number}))
+        result = await lab.run(code, ScriptedTools({}))
         assert result.failure is None, result.failure
         return time.perf_counter() - start
 
     await one("1 + 1")
-    at_once = [await one("1 + 1") for _ in range(TURNS)]
-    warm: list[float] = []
-    for _ in range(TURNS):
-        await anyio.sleep(IDLE_S)  # the restore is over by then
-        warm.append(await one("1 + 1"))
-    calls = [await one(CALLING) for _ in range(5)]
-    return {
-        "run, restore waited for": median(at_once),
-        "run, restore off the path": median(warm),
-        "tool call": (median(calls) - median(at_once)) / CALLS,
-    }
+    return {"run, restore waited for": median([await one("1 + 1") for _ in range(TURNS)])}
+
+
+async def through_the_server(commands: Commands) -> dict[str, float]:
+    """Over stdio, as a client has it; and what a client pays to reach the same server below directly."""
+    orders = StdioServerParameters(command=sys.executable, args=[str(EXAMPLES / "orders_server.py")])
+    below = {"orders": {"command": orders.command, "args": orders.args}}
+    config = commands.config(below, engine="hyperlight", limits={"start_timeout_s": 120})
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(commands.serving("stdio", "--config", config))
+        ours = await stack.enter_async_context(served.client("legacy"))
+        direct = await stack.enter_async_context(Client(orders))
+
+        async def call() -> None:
+            await direct.call_tool("get_tax_rate", {"region": "EU"})
+
+        async def run() -> None:
+            await anyio.sleep(IDLE_S)  # the restore is over by then
+            failed, said = await execute(ours, "1 + 1")
+            assert (failed, said) == (False, "2")
+
+        async def slept() -> None:
+            await anyio.sleep(IDLE_S)
+
+        calls = [float((await execute(ours, MANY_CALLS))[1]) for _ in range(3)]
+        return {
+            "MCP call": await timed_async(call, CALLS),
+            "run through the server": await timed_async(run) - await timed_async(slept, 5),
+            "tool call": median(calls),
+        }
+
+
+async def timed_async(act: Callable[[], Awaitable[None]], turns: int = TURNS) -> float:
+    """Seconds, the median."""
+    took: list[float] = []
+    for _ in range(turns):
+        start = time.perf_counter()
+        await act()
+        took.append(time.perf_counter() - start)
+    return median(took)
 
 
 async def measure() -> None:
     """Both, and how they compare."""
-    bare = directly()
+    took = directly()
     async with open_lab("hyperlight", Path(), workers=1) as lab:
-        ours = await through_the_pool(lab)
-    for name, seconds in {**bare, **ours}.items():
+        took |= await through_the_pool(lab)
+    with tempfile.TemporaryDirectory() as folder:
+        took |= await through_the_server(Commands(Path(folder), {"HOME": folder, "PATH": os.environ["PATH"]}))
+    for name, seconds in took.items():
         print(f"{name:<28} {seconds * 1_000:9.3f} ms")
-    for name, other in (
-        ("run, restore waited for", "restore + run"),
-        ("run, restore off the path", "bare run"),
-        ("tool call", "callback"),
+    for name, others, wanted in (
+        ("run, restore waited for", ["restore + run"], 1.3),
+        ("run through the server", ["bare run", "MCP call"], 1.3),
+        ("tool call", ["callback", "MCP call"], 1.5),
     ):
-        print(f"{name} / {other}: {ours[name] / bare[other]:.2f}")
+        ratio = took[name] / sum(took[other] for other in others)
+        print(f"{name} / ({' + '.join(others)}): {ratio:.2f}  wanted: at most {wanted}")
 
 
 if __name__ == "__main__":

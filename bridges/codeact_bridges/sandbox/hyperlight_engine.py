@@ -158,15 +158,15 @@ class _Door:
 
     def _answer(self, message: str) -> str:
         kind, text = message[0], message[1:]
+        if kind == "a":
+            self._end_of_question(text)
+            return self._next_piece()
         if kind == "t":
             return str(time.monotonic_ns())
         if kind == "+":
             self._size += len(text.encode())
             if self._size <= self._message_bytes:
                 self._pieces.append(text)
-        elif kind == "a":
-            self._end_of_question(text)
-            return self._next_piece()
         elif kind == "n":
             return self._next_piece()
         elif kind == "x":
@@ -177,10 +177,9 @@ class _Door:
 
     def _end_of_question(self, last: str) -> None:
         operation, _, text = ("".join(self._pieces) + last).partition("\n")
-        size = self._size + len(last.encode()) - len(operation.encode()) - 1
-        self._pieces, self._size = [], 0
+        size, self._size, self._pieces = self._size, 0, []
         try:
-            if size > self._message_bytes:
+            if size > self._message_bytes:  # then pieces are missing; else the run looks at the whole
                 raise too_long(operation, size, self._message_bytes)
             self._status, self._rest = "=", self._ask(operation, text)
         except Refusal as refusal:

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator
 
 from wit_world.imports.tools import dispatch
 
-_to_text = json.JSONEncoder(ensure_ascii=False).encode  # a program may replace what is in `json`
-_from_text = json.JSONDecoder().decode
+_quoted = json.encoder.encode_basestring  # a program may replace what is in `json`
+_scan = json.JSONDecoder().scan_once
 
 ROOM_BYTES = 15_900
 """Of a message to the host. At 16,187 the guest aborts."""
@@ -42,8 +42,13 @@ def _packed(text: str) -> str | None:
     """
     if len(text) > ROOM_BYTES:
         return None  # without a copy: the text may be most of the guest's memory
-    message = _to_text({"m": text})
-    return message if len(message.encode()) <= ROOM_BYTES else None
+    message = f'{{"m":{_quoted(text)}}}'
+    size = len(message) if message.isascii() else len(message.encode())
+    return message if size <= ROOM_BYTES else None
+
+
+def _from_text(text: str) -> object:
+    return _scan(text, 0)[0]
 
 
 def _pieces(kind: str, head: str, text: str) -> Iterator[str]:
@@ -134,7 +139,7 @@ os.close(0)
 
 
 def _exit(status: int) -> None:
-    dispatch("host", _to_text({"m": f"x{int(status)}"}))
+    dispatch("host", f'{{"m":"x{int(status)}"}}')
     _abort(status)
 
 
@@ -148,7 +153,7 @@ class _BootFinder:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> object:
-        found = _from_text(_ask("modules.get", _to_text({"name": name})))
+        found = _from_text(_ask("modules.get", f'{{"name":{_quoted(name)}}}'))
         if found is None:
             return None
         # `importlib.machinery` would import `warnings`, which is not there yet.
@@ -170,7 +175,8 @@ class _BootFinder:
 
 
 _magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
-_ask("boot.begin", _to_text({"magic": _magic, "python": sys.version.partition(" ")[0]}))
+_python = sys.version.partition(" ")[0]
+_ask("boot.begin", f'{{"magic":{_quoted(_magic)},"python":{_quoted(_python)}}}')
 sys.meta_path.append(_BootFinder)
 import common_modules  # noqa: E402, F401
 from codeact_guest import door, main  # noqa: E402

@@ -14,7 +14,12 @@ Print = Callable[[int, str], None]
 
 
 to_text = json.JSONEncoder(ensure_ascii=False).encode
-from_text = json.JSONDecoder().decode
+_scan = json.JSONDecoder().scan_once
+
+
+def from_text(text: str) -> object:
+    """What the host's JSON says. It has no space around it, for which `json.loads` looks in twice the time."""
+    return _scan(text, 0)[0]
 
 
 class Refused(Exception):

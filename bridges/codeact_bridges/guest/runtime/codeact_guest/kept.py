@@ -1,6 +1,10 @@
 """Results that the host keeps between programs."""
 
+import json
+
 from codeact_guest import display, door
+
+_from_text = json.JSONDecoder().decode
 
 
 def load_result(uri: str, /) -> object:
@@ -17,7 +21,7 @@ def load_result(uri: str, /) -> object:
         pieces.append(piece["text"])
         is_json, offset = piece["json"], piece["next"]
     text = "".join(pieces)
-    return door.from_text(text) if is_json else text
+    return _from_text(text) if is_json else text
 
 
 def save_result(value: object, /) -> str:

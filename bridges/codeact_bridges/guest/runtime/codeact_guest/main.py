@@ -89,8 +89,10 @@ def run_once() -> None:
     files.begin(begin.get("files"))
     network.begin(begin.get("network"))
     sqlite.begin()
-    random.seed()  # the image was frozen with a seed in it, the same for every run
-    logging._startTime = time.time_ns()
+    if program.is_first():
+        # The image was frozen with a seed in it. The host's is there already; the system would have to be asked.
+        random.seed(begin.get("seed"))
+        logging._startTime = time.time_ns()
     console.allow(begin.get("output_bytes"))
     outcome = _outcome(begin["code"])
     if not begin.get("session") and not outcome.startswith('{"kind":"raised"'):

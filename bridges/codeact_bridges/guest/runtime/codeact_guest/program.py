@@ -20,6 +20,11 @@ _FUTURE_FLAGS = sum(
 )
 
 
+def is_first() -> bool:
+    """Whether no program has run in this guest yet."""
+    return not _names
+
+
 def current_name() -> str:
     """What tracebacks call the program that runs."""
     return _names[-1] if _names else ""
