@@ -1,7 +1,7 @@
 """What we cost over `hyperlight-sandbox` and MCP used directly, as ratios in one run. Needs a micro-VM.
 
     python tests/performance/hyperlight.py
-    python tests/hyperlight_vm/vm.py run -- python tests/performance/hyperlight.py
+    python tests/hyperlight_vm/vm.py run --awake -- python tests/performance/hyperlight.py
 
 In an emulated machine the milliseconds mean nothing; the ratios do. Medians, of turns taken one after the other.
 """

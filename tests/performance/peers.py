@@ -4,7 +4,7 @@ Both rest between two runs, as while a model writes its next program: ours resto
 
     python -m venv PEER && PEER/bin/pip install agent-framework-hyperlight
     python tests/performance/peers.py PEER/bin/python
-    python tests/hyperlight_vm/vm.py run -- python tests/performance/peers.py PEER/bin/python
+    python tests/hyperlight_vm/vm.py run --awake -- python tests/performance/peers.py PEER/bin/python
 
 Ours runs through the tools port, with no MCP in between. In an emulated machine the times mean nothing; the ratios do.
 """
