@@ -49,6 +49,11 @@ async def test_the_same_holds_after_a_run_that_was_stopped(lab: Lab) -> None:
     assert await lab.value(LOOK) == before
 
 
+async def test_nothing_is_left_of_what_warmed_the_guest_up(lab: Lab) -> None:
+    program = "import linecache, sys; [sorted(linecache.cache), sys.argv, 'f' in globals(), 'math' in globals()]"
+    assert await lab.value(program) == [["program.py"], ["program.py"], False, False]
+
+
 async def test_random_numbers_differ_from_run_to_run(lab: Lab) -> None:
     program = "import random, secrets, uuid; [random.random(), str(uuid.uuid4()), secrets.token_hex(8), random.SystemRandom().random()]"
     runs = [await lab.value(program) for _ in range(3)]

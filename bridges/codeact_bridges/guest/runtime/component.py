@@ -18,6 +18,8 @@ class WitWorld(wit_world.WitWorld):
 
     def warm_up(self) -> None:
         main.warm_up()
+        host.ask("", "")  # refused
+        host.refusal()
 
     def run(self) -> None:
         main.run_once()

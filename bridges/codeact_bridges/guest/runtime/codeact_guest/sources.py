@@ -17,6 +17,11 @@ def remember(name: str, text: str) -> None:
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
 
 
+def forget(name: str) -> None:
+    """There was no program `name`."""
+    del linecache.cache[name]
+
+
 def install() -> None:
     """Make this the way `linecache` reads."""
     linecache.updatecache = _updatecache
