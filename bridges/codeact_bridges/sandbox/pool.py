@@ -55,15 +55,20 @@ class _Wait:
 @asynccontextmanager
 async def open_pool(launch: Callable[[], Awaitable[Worker]], size: PoolSize) -> AsyncGenerator["Pool"]:
     """A pool whose workers are started by `launch` and are all gone when the block ends."""
-    async with anyio.create_task_group() as tasks:
-        pool = Pool(launch, size, tasks)
-        tasks.start_soon(pool.let_go_idle)
-        pool.top_up()
-        try:
-            yield pool
-        finally:
-            pool.closing = True
-            tasks.cancel_scope.cancel()
+    pool: Pool | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            pool = Pool(launch, size, tasks)
+            tasks.start_soon(pool.let_go_idle)
+            pool.top_up()
+            try:
+                yield pool
+            finally:
+                pool.closing = True
+                tasks.cancel_scope.cancel()
+    finally:
+        # When all tasks have ended: a worker may be ready in the moment in which its start is cancelled.
+        if pool is not None:
             with anyio.CancelScope(shield=True):
                 await pool.close_idle()
 

@@ -273,6 +273,22 @@ async def test_when_the_pool_closes_every_worker_is_gone(launcher: Launcher) -> 
     assert not launcher.alive
 
 
+async def test_a_worker_that_is_ready_in_the_moment_in_which_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
+    async def launch() -> Worker:
+        workers: list[Worker] = []
+        with anyio.CancelScope(shield=True):
+            workers.append(await launcher())
+        return workers[0]
+
+    launcher.may_start = anyio.Event()
+    with anyio.fail_after(GUARD_S):
+        async with open_pool(launch, PoolSize(spare=1, max_workers=2, max_waiting=2)):
+            await anyio.wait_all_tasks_blocked()
+            launcher.may_start.set()
+    assert len(launcher.started) == 1
+    assert not launcher.alive
+
+
 async def test_a_worker_that_is_lent_when_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
     with anyio.CancelScope() as scope:
         async with opened(launcher, spare=0) as pool, pool.worker():
