@@ -177,9 +177,11 @@ class _Door:
 
     def _end_of_question(self, last: str) -> None:
         operation, _, text = ("".join(self._pieces) + last).partition("\n")
-        size, self._size, self._pieces = self._size, 0, []
+        # Of a message in one piece the run sees to it; of one that was too long, pieces are missing.
+        size = self._size and self._size + len(last.encode()) - len(operation.encode()) - 1
+        self._pieces, self._size = [], 0
         try:
-            if size > self._message_bytes:  # then pieces are missing; else the run looks at the whole
+            if size > self._message_bytes:
                 raise too_long(operation, size, self._message_bytes)
             self._status, self._rest = "=", self._ask(operation, text)
         except Refusal as refusal:
