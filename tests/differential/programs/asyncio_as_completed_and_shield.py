@@ -1,5 +1,5 @@
 import asyncio
-async def f(n): await asyncio.sleep(n / 100); return n
+async def f(n): await asyncio.sleep(n / 4); return n
 async def main():
     for c in asyncio.as_completed([f(3), f(1), f(2)]): print(await c)
     inner = asyncio.ensure_future(f(1)); outer = asyncio.shield(inner)
