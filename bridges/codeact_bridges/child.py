@@ -170,6 +170,7 @@ class Child(asyncio.SubprocessProtocol):
     def will_not_write(self) -> None:
         """The child has closed its end."""
         self._ended = True
+        self._has_room.set()  # who waits to send more would wait for ever
         self._tell()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
