@@ -19,6 +19,7 @@ from codeact_server.app import App, Order
 from codeact_server.arguments import Arguments
 from codeact_server.asking import KEY, given_in, request_for
 from codeact_server.clients import Client, client_of
+from codeact_server.log_messages import LogLevels, LogMessages
 from codeact_server.progress import reported
 from codeact_server.results import call_tool_result, refused, still_running
 
@@ -41,7 +42,11 @@ MAX_SESSION_NAME = 60
 
 
 async def answer(
-    app: App, ctx: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams, arguments: Arguments
+    app: App,
+    ctx: ServerRequestContext[dict[str, Any]],
+    params: types.CallToolRequestParams,
+    arguments: Arguments,
+    levels: LogLevels,
 ) -> CallAnswer:
     """Carry out one request. Cancelling it stops its run, unless the client has a handle to come back with."""
     client = client_of(ctx, app.config.answer_after_s)
@@ -52,7 +57,7 @@ async def answer(
     if arguments.cancel:
         live.stop()
     try:
-        async with reported(live, ctx):
+        async with reported(live, ctx, LogMessages(levels.asked(client, ctx))):
             return await _wait(app, ctx, client, live)
     except BaseException:
         if not live.handed_out:

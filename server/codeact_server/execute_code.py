@@ -21,6 +21,7 @@ from codeact_server.arguments import input_schema, parse
 from codeact_server.calling import CallAnswer, answer
 from codeact_server.clients import client_of
 from codeact_server.description import Powers, describe_execute_code
+from codeact_server.log_messages import LogLevels
 from codeact_server.results import refused
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ MAX_LISTENERS = 1_000
 
 
 class CodeActServer(Server[dict[str, Any]]):
-    """The low-level server: it advertises tools and resources and nothing else, and says that the tools may change."""
+    """The low-level server: it advertises what it has and nothing else, and says that its tools may change."""
 
     def create_initialization_options(
         self,
@@ -67,6 +68,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     bus = InMemorySubscriptionBus()
     listeners: list[ServerSession] = []
     changed = anyio.Event()
+    levels = LogLevels()
 
     async def list_tools(
         ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
@@ -85,7 +87,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
         except ValueError as exc:
             return refused(str(exc))
         async with _ended_by_disconnect(ctx):
-            return await answer(app, ctx, params, arguments)
+            return await answer(app, ctx, params, arguments, levels)
         return refused("the client went away")
 
     async def list_resources(
@@ -104,6 +106,12 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     ) -> types.ReadResourceResult:
         return resources.read(app.kept, client_of(ctx, app.config.answer_after_s).owner, str(params.uri))
 
+    async def set_level(
+        ctx: ServerRequestContext[dict[str, Any]], params: types.SetLevelRequestParams
+    ) -> types.EmptyResult:
+        levels.ask(client_of(ctx, app.config.answer_after_s), params.level)
+        return types.EmptyResult()
+
     async def tell() -> None:
         nonlocal changed
         while True:
@@ -121,7 +129,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tell)
-            yield CodeActServer(
+            server = CodeActServer(
                 "codeact-mcp",
                 version=version("codeact-mcp"),
                 on_list_tools=list_tools,
@@ -131,6 +139,9 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
                 on_read_resource=read_resource,
                 on_subscriptions_listen=ListenHandler(bus),
             )
+            # Not in the call above, where the SDK would warn the user that logging is deprecated.
+            server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
+            yield server
             tasks.cancel_scope.cancel()
     finally:
         unsubscribe()

@@ -1,8 +1,5 @@
-"""What a run prints, its tool calls and how far they have come, as progress notifications: at most ten a second, with
-the number of calls.
-
-Not as log notifications too: the protocol gives those up (SEP-2577, deprecated in 2026-07-28), no client that was
-measured shows them, and they would say the same.
+"""What a run prints, its tool calls and how far they have come, to a client that waits for it: as progress with the
+number of calls, and as log notifications where it asked for them; ten times a second at most.
 """
 
 from collections import deque
@@ -16,6 +13,7 @@ from mcp.server.context import ServerRequestContext
 from codeact_bridges.runs import LiveRun
 from codeact_bridges.values import CallProgress, CallRecord, Printed
 from codeact_bridges.watching import News
+from codeact_server.log_messages import LogMessages
 
 INTERVAL_S = 0.1
 MAX_LINES = 20
@@ -23,13 +21,15 @@ MAX_MESSAGE_CHARS = 1_000
 
 
 @asynccontextmanager
-async def reported(live: LiveRun, ctx: ServerRequestContext[Any]) -> AsyncGenerator[None]:
-    """Report what `live` does for the length of the block. The SDK sends it where the client asked for progress."""
+async def reported(live: LiveRun, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
+    """Report what `live` does for the length of the block. The SDK sends progress where the client asked for it."""
     lines: deque[str] = deque(maxlen=MAX_LINES)
-    news = anyio.Event()
+    news, over = anyio.Event(), anyio.Event()
 
     def listen(what: News) -> None:
-        lines.append(_line(what))
+        line = _line(what)
+        lines.append(line[-MAX_MESSAGE_CHARS:])
+        logged.add(what, line)
         news.set()
 
     async def send() -> None:
@@ -37,20 +37,30 @@ async def reported(live: LiveRun, ctx: ServerRequestContext[Any]) -> AsyncGenera
         sent = 0
         while True:
             await news.wait()
+            if over.is_set():
+                break
             news = anyio.Event()
             message = "\n".join(lines)[-MAX_MESSAGE_CHARS:]
             lines.clear()
             sent += 1
             said = f"{message}\n({live.calls} tool calls so far)" if live.calls else message
             await ctx.session.report_progress(float(sent), message=said)
-            await anyio.sleep(INTERVAL_S)
+            await log()
+            with anyio.move_on_after(INTERVAL_S):
+                await over.wait()
+        await log()
+
+    async def log() -> None:
+        for notification in logged.take():
+            await ctx.session.send_notification(notification, related_request_id=ctx.request_id)
 
     live.listeners.append(listen)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(send)
             yield
-            tasks.cancel_scope.cancel()
+            over.set()
+            news.set()
     finally:
         live.listeners.remove(listen)
 
@@ -58,9 +68,9 @@ async def reported(live: LiveRun, ctx: ServerRequestContext[Any]) -> AsyncGenera
 def _line(what: News) -> str:
     match what:
         case Printed():
-            return what.text[-MAX_MESSAGE_CHARS:].rstrip("\n")
+            return what.text.rstrip("\n")
         case CallRecord():
-            return f"called {what.tool}"
+            return f"called {what.tool}" if what.outcome == "ok" else f"called {what.tool} ({what.outcome})"
         case CallProgress():
             of = f" of {what.total:g}" if what.total is not None else ""
             return f"{what.tool}: {what.message or 'is at'} ({what.progress:g}{of})"
