@@ -36,6 +36,7 @@ async def test_there_is_one_tool_and_no_capability_that_is_not_there(wire: Wire,
 
     assert [tool.name for tool in tools] == ["execute_code"]
     assert capabilities == {
+        "logging": {},
         "tools": {"list_changed": True},
         "resources": {"subscribe": False, "list_changed": False},  # results that were too long, kept for later
     }

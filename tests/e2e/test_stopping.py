@@ -1,8 +1,12 @@
 """What ends a run, what ends the server, and that nothing is left of either."""
 
+import fcntl
 import json
 import os
+import select
 import signal
+import sys
+import termios
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -24,6 +28,8 @@ GREETING = {
 }
 BUSY = "call_tool('marker.mark', path={!r})\nwhile True: pass"
 WAITING = "call_tool('marker.hang', path={!r})"
+PIPE_BYTES = 65_536
+"""What a pipe holds on Linux."""
 
 
 @pytest.fixture
@@ -254,5 +260,17 @@ async def say(served: Served, *messages: dict[str, Any]) -> None:
 
 def pipe_is_full(served: Served) -> bool:
     """Whether the server waits for somebody to read what it wrote."""
-    tasks = Path(f"/proc/{served.process.pid}/task").iterdir()
-    return any("pipe_write" in (task / "wchan").read_text() for task in tasks)
+    for file in Path(f"/proc/{served.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            if os.readlink(file).startswith("pipe:") and _in_pipe(file) > PIPE_BYTES - select.PIPE_BUF:
+                return True
+    return False
+
+
+def _in_pipe(file: Path) -> int:
+    """Bytes that nobody has read yet."""
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    finally:
+        os.close(fd)
