@@ -210,10 +210,16 @@ class Scripted:
         """Nothing to load."""
 
     def fresh(self) -> None:
-        """Nothing to make."""
+        self.warm = False
+
+    def warm_up(self) -> None:
+        self.warm = True
 
     def run(self, ask: Ask, print_: Print) -> None:
         name = json.loads(ask("run.begin", ""))["code"]
+        if name == "warm":
+            ask("run.end", json.dumps(self.warm))
+            return
         found = ALONE[name]() if name in ALONE else SPEAKING[name](ask, print_)
         if found is not ...:
             ask("run.end", json.dumps(found))

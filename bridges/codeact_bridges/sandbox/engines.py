@@ -41,6 +41,10 @@ class Engine(Protocol):
         """Make a guest that nothing has run in."""
         ...
 
+    def warm_up(self) -> None:
+        """What makes the next run quicker and takes too long for one that waits. The guest stays fresh."""
+        ...
+
     def run(self, ask: Ask, print_: Print) -> None:
         """One run in the fresh guest. Raises `GuestTrap` when the guest did not return."""
         ...

@@ -32,6 +32,7 @@ LIBRARY_MIB = 32
 OUT_OF_MEMORY = ("out of physical memory", "memory allocation of")
 
 _MAIN = "_main()"
+_WARM_UP = "_warm_up()"
 
 
 class HyperlightEngine:
@@ -70,6 +71,13 @@ class HyperlightEngine:
         if not self._clean:
             self._sandbox.restore(self._snapshot)
         self._clean = True
+
+    def warm_up(self) -> None:
+        self._door.open(_answer_warm_up, _discard)
+        try:
+            self._run(_WARM_UP)
+        except GuestTrap:
+            self._sandbox.restore(self._snapshot)
 
     def run(self, ask: Ask, print_: Print) -> None:
         self._clean = False
@@ -211,6 +219,10 @@ def _hypervisor() -> str:
     if sys.platform == "win32":
         return "Windows Hypervisor Platform"
     return "MSHV" if Path("/dev/mshv").exists() else "KVM"
+
+
+def _answer_warm_up(_: str, __: str) -> str:
+    return "null"
 
 
 def _discard(_: int, __: str) -> None:

@@ -81,6 +81,13 @@ async def test_after_a_run_the_worker_may_be_renewed_and_used_again(worker: Work
         await worker.renew()
 
 
+async def test_a_fresh_guest_is_warmed_up_while_nobody_waits_for_it(worker: WorkerProcess) -> None:
+    pause_s = 0.01
+    while not await act(worker, "warm"):
+        await worker.renew()
+        await anyio.sleep(pause_s := pause_s * 2)
+
+
 async def test_what_a_library_prints_does_not_get_between_the_frames(worker: WorkerProcess) -> None:
     assert await act(worker, "print to stdout") == 17
     assert await act(worker, "ask") == {"a": 1}

@@ -192,3 +192,9 @@ _streams = sys.stdin, sys.stdout, sys.stderr
 def _main() -> None:
     sys.stdin, sys.stdout, sys.stderr = _streams  # the stock guest has put its own there
     main.run_once()
+
+
+def _warm_up() -> None:
+    sys.stdin, sys.stdout, sys.stderr = _streams
+    _ask("warm-up", "null")
+    main.warm_up()

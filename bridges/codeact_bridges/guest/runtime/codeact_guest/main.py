@@ -73,7 +73,8 @@ RESERVE_BYTES = 1 << 20
 
 def warm_up() -> None:
     """Touch the memory that every run touches: in a fresh copy of the image each page costs a fault, 2 ms in all."""
-    _reserve[:] = [bytearray(RESERVE_BYTES)]
+    if not _reserve:
+        _reserve[:] = [bytearray(RESERVE_BYTES)]
     random.seed(0)
     value = program.rehearse("import math\ndef f(x): return [str(x), 1.5]\nfor i in range(2): f(i)\nf(1)", NAMES)
     atexit._run_exitfuncs()
