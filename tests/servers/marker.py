@@ -25,6 +25,7 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "hang", "description": "Make the file `path`, and never answer.", "inputSchema": PATH},
 ]
 PAUSE_S = 0.01
+WRITING = threading.Lock()
 
 
 def answer(message: dict[str, Any]) -> dict[str, Any] | None:
@@ -37,10 +38,11 @@ def answer(message: dict[str, Any]) -> dict[str, Any] | None:
             return {"tools": TOOLS}
         case "tools/call":
             path = Path(params["arguments"]["path"])
-            if params["name"] == "meet" and path.exists():
+            try:
+                path.touch(exist_ok=params["name"] != "meet")  # in one step: both may come in the same instant
+            except FileExistsError:
                 path.unlink()
                 return {"content": [{"type": "text", "text": "second"}]}
-            path.write_text("")
             if params["name"] == "hang":
                 return None
             while params["name"] == "meet" and path.exists():
@@ -53,8 +55,10 @@ def answer(message: dict[str, Any]) -> dict[str, Any] | None:
 def serve(line: str) -> None:
     message = json.loads(line)
     if "id" in message and (result := answer(message)) is not None:
-        sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}) + "\n")
-        sys.stdout.flush()
+        line = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}) + "\n"
+        with WRITING:
+            sys.stdout.write(line)
+            sys.stdout.flush()
 
 
 def main() -> None:
