@@ -107,6 +107,9 @@ class WorkerProcess:
         except OSError as exc:
             stderr.close()
             raise EngineUnavailable(f"a worker process cannot be started: {exc}") from exc
+        except BaseException:
+            stderr.close()
+            raise
         worker = cls(child, stderr, setup.message_bytes)
         try:
             with anyio.fail_after(START_TIMEOUT_S):

@@ -3,6 +3,7 @@
 The acts are in `tests/support/scripted_worker.py`; each runs inside a worker that was started and sealed as any.
 """
 
+import gc
 import json
 import os
 import sys
@@ -176,6 +177,13 @@ async def test_a_worker_is_gone_when_its_start_was_cancelled(monkeypatch: pytest
         await start()
     assert started
     assert not exists(started[0])
+
+
+async def test_a_start_that_is_cancelled_before_there_is_a_process_leaves_no_file_open() -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await start()
+    gc.collect()  # an open file that is collected warns, which fails this test
 
 
 async def test_closing_twice_is_closing_once(worker: WorkerProcess) -> None:
