@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 RENEW_TIMEOUT_S = 30.0
 """A fresh guest is there in 1 ms (Wasmtime); an emulated micro-VM's restore takes up to 3 s."""
 
+SPARE_AFTER_S = 1.0
+"""How long a run has its worker before another is started as the spare one. Most runs are over by then, and the start
+of a process beside them would make them slower for nothing."""
+
 IDLE_S = 30.0
 """How long a worker beyond `spare` stays idle: longer than a model thinks between two programs of a burst."""
 
@@ -86,6 +90,7 @@ class Pool:
         """Workers being started or renewed."""
         self._lent = 0
         self._has_started = False
+        self._spare_comes = False
         self._waiting: deque[_Wait] = deque()
 
     @property
@@ -119,12 +124,24 @@ class Pool:
 
     def top_up(self) -> None:
         """Start what is missing: a worker for each run that waits, and the spare ones."""
-        missing = len(self._waiting) + self.size.spare - len(self._idle) - self._coming
+        self._start_workers(len(self._waiting) + self.size.spare - len(self._idle) - self._coming)
+
+    def _start_workers(self, missing: int) -> None:
         if self.closing:
             return
         for _ in range(min(missing, self.size.max_workers - self.workers)):
             self._coming += 1
             self._tasks.start_soon(self._start)
+
+    def _spare_soon(self) -> None:
+        if not self._spare_comes and self.workers < self.size.max_workers:
+            self._spare_comes = True
+            self._tasks.start_soon(self._start_spare)
+
+    async def _start_spare(self) -> None:
+        await anyio.sleep(SPARE_AFTER_S)
+        self._spare_comes = False
+        self.top_up()
 
     async def let_go_idle(self) -> None:
         """End what has been idle for long, beyond the spare ones. Runs as long as the pool."""
@@ -140,16 +157,16 @@ class Pool:
             await worker.aclose()
 
     async def _take(self) -> Worker:
+        self._spare_soon()
         if self._idle:
             worker, _ = self._idle.pop()
             self._lent += 1
-            self.top_up()
             return worker
         if len(self._waiting) >= self.size.max_waiting:
             raise TooBusy(f"{self._lent} runs are under way and {len(self._waiting)} wait already: try again later")
         wait = _Wait()
         self._waiting.append(wait)
-        self.top_up()
+        self._start_workers(len(self._waiting) - self._coming)
         try:
             await wait.over.wait()
         except BaseException:

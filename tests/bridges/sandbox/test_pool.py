@@ -85,10 +85,31 @@ async def test_a_spare_worker_is_there_before_anybody_asks(launcher: Launcher) -
         assert len(launcher.started) == 1
 
 
-async def test_while_one_worker_is_lent_the_next_is_started(launcher: Launcher) -> None:
+async def test_behind_a_run_that_goes_on_the_next_worker_is_started(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "SPARE_AFTER_S", 0.01)
     async with opened(launcher) as pool, pool.worker() as worker:
-        await anyio.wait_all_tasks_blocked()
         assert worker is launcher.started[0]
+        while len(launcher.started) < 2:
+            await launcher.changed.wait()
+
+
+async def test_beside_a_run_that_has_just_begun_none_is_started(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    async with opened(launcher) as pool, pool.worker():
+        await anyio.wait_all_tasks_blocked()
+        assert len(launcher.started) == 1
+
+
+async def test_for_a_run_that_waits_a_worker_is_started_at_once_and_no_other_beside_it(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    async with opened(launcher, max_workers=3) as pool, pool.worker(), pool.worker():
+        await anyio.wait_all_tasks_blocked()
         assert len(launcher.started) == 2
 
 
