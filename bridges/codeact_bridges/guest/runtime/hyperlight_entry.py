@@ -189,9 +189,9 @@ sys.meta_path.remove(_BootFinder)
 _streams = sys.stdin, sys.stdout, sys.stderr
 
 
-def _main() -> None:
+def _main(begun: str | None = None) -> None:
     sys.stdin, sys.stdout, sys.stderr = _streams  # the stock guest has put its own there
-    main.run_once()
+    main.run_once(begun)
 
 
 def _warm_up() -> None:

@@ -81,11 +81,15 @@ def warm_up() -> None:
     door.from_text(values.to_json({"value": display.form_of(value)}))
 
 
-def run_once() -> None:
-    """Fetch the program, run it, deliver its outcome. Nothing is raised, whatever the program does."""
+def run_once(begun: str | None = None) -> None:
+    """Run the program and deliver its outcome. Nothing is raised, whatever the program does.
+
+    Args:
+        begun: what the host answers to `run.begin`, where it came along; else it is asked.
+    """
     if not _reserve:
         _reserve[:] = [bytearray(RESERVE_BYTES)]
-    begin = door.ask("run.begin")
+    begin = door.ask("run.begin") if begun is None else door.from_text(begun)
     files.begin(begin.get("files"))
     network.begin(begin.get("network"))
     sqlite.begin()
