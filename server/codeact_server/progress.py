@@ -25,12 +25,17 @@ async def reported(live: LiveRun, ctx: ServerRequestContext[Any], logged: LogMes
     """Report what `live` does for the length of the block. The SDK sends progress where the client asked for it."""
     lines: deque[str] = deque(maxlen=MAX_LINES)
     news, over = anyio.Event(), anyio.Event()
+    sending = False
 
     def listen(what: News) -> None:
+        nonlocal sending
         line = _line(what)
         lines.append(line[-MAX_MESSAGE_CHARS:])
         logged.add(what, line)
         news.set()
+        if not sending:  # a silent program's answer does not wait for a task's begin and end
+            sending = True
+            tasks.start_soon(send)
 
     async def send() -> None:
         nonlocal news
@@ -54,15 +59,14 @@ async def reported(live: LiveRun, ctx: ServerRequestContext[Any], logged: LogMes
         for notification in logged.take():
             await ctx.session.send_notification(notification, related_request_id=ctx.request_id)
 
-    live.listeners.append(listen)
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(send)
+    async with anyio.create_task_group() as tasks:
+        live.listeners.append(listen)
+        try:
             yield
-            over.set()
-            news.set()
-    finally:
-        live.listeners.remove(listen)
+        finally:
+            live.listeners.remove(listen)
+        over.set()
+        news.set()
 
 
 def _line(what: News) -> str:
