@@ -29,7 +29,10 @@ from codeact_bridges.sandbox.hyperlight_engine import HEAP_MIB, LIBRARY_MIB, gue
 from codeact_bridges.testing import ScriptedTools
 
 TURNS = 30
-CALLS = 200
+CALLS = 20
+CALLBACKS = 200
+"""More, because the run around them is measured with them."""
+CALL_TURNS = 12
 MEMORY_MIB = 128
 IDLE_S = 1.0
 MANY_CALLS = f"""
@@ -69,7 +72,7 @@ class Direct:
 
     def call(self) -> None:
         """Calls of a tool that is a function in this process."""
-        self.run(f"for i in range({CALLS}): call_tool('number', i=i)")
+        self.run(f"for i in range({CALLBACKS}): call_tool('number', i=i)")
 
 
 def _number(**arguments: Any) -> Any:
@@ -106,7 +109,8 @@ async def through_the_server(commands: Commands, direct: Direct) -> dict[str, fl
     """
     orders = StdioServerParameters(command=sys.executable, args=[str(EXAMPLES / "orders_server.py")])
     below = {"orders": {"command": orders.command, "args": orders.args}}
-    config = commands.config(below, engine="hyperlight", limits={"start_timeout_s": 120})
+    one = {"spare": 1, "max_workers": 1}  # as there is one direct sandbox; no second one boots beside the measurement
+    config = commands.config(below, engine="hyperlight", pool=one, limits={"start_timeout_s": 120})
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(commands.serving("stdio", "--config", config))
         ours = await stack.enter_async_context(served.client("legacy"))
@@ -128,15 +132,15 @@ async def through_the_server(commands: Commands, direct: Direct) -> dict[str, fl
                 direct.restore()
                 await anyio.sleep(IDLE_S)
                 took[name].append(await timed_async(act, 1))
-        calls = [float((await execute(ours, MANY_CALLS))[1]) for _ in range(3)]
-        return {
-            **{name: median(each) for name, each in took.items()},
-            "MCP call, one after the other": await timed_async(call, CALLS),
-            "tool call": median(calls),
-        }
+        calls: dict[str, list[float]] = {"callback": [], "MCP call, one after the other": [], "tool call": []}
+        for _ in range(CALL_TURNS):
+            calls["callback"].append(timed(direct.call, 1) / CALLBACKS)
+            calls["MCP call, one after the other"].append(await timed_async(call, CALLS))
+            calls["tool call"].append(float((await execute(ours, MANY_CALLS))[1]))
+        return {name: median(each) for name, each in (took | calls).items()}
 
 
-async def timed_async(act: Callable[[], Awaitable[None]], turns: int = TURNS) -> float:
+async def timed_async(act: Callable[[], Awaitable[None]], turns: int) -> float:
     """Seconds, the median."""
     took: list[float] = []
     for _ in range(turns):
@@ -149,10 +153,7 @@ async def timed_async(act: Callable[[], Awaitable[None]], turns: int = TURNS) ->
 async def measure() -> None:
     """Both, and how they compare."""
     direct = Direct()
-    took = {
-        "restore + run": timed(direct.restore_and_run),
-        "callback": timed(direct.call, 5) / CALLS,
-    }
+    took = {"restore + run": timed(direct.restore_and_run)}
     async with open_lab("hyperlight", Path(), workers=1) as lab:
         took |= await through_the_pool(lab)
     with tempfile.TemporaryDirectory() as folder:
