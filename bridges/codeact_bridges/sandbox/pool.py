@@ -19,8 +19,8 @@ RENEW_TIMEOUT_S = 30.0
 """A fresh guest is there in 1 ms (Wasmtime); an emulated micro-VM's restore takes up to 3 s."""
 
 SPARE_AFTER_S = 1.0
-"""How long a run has its worker before another is started as the spare one. Most runs are over by then, and the start
-of a process beside them would make them slower for nothing."""
+"""How long a run may go on before the next worker is started behind it. Most are over by then, and the start of a
+process beside them makes them slower for nothing; a run that has to wait shows that one more is of use."""
 
 IDLE_S = 30.0
 """How long a worker beyond `spare` stays idle: longer than a model thinks between two programs of a burst."""
@@ -166,7 +166,10 @@ class Pool:
             raise TooBusy(f"{self._lent} runs are under way and {len(self._waiting)} wait already: try again later")
         wait = _Wait()
         self._waiting.append(wait)
-        self._start_workers(len(self._waiting) - self._coming)
+        if self._has_started:  # one that has just ended is renewed, and the next may come as soon as this one
+            self.top_up()
+        else:
+            self._start_workers(len(self._waiting) - self._coming)
         try:
             await wait.over.wait()
         except BaseException:

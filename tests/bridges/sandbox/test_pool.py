@@ -104,13 +104,29 @@ async def test_beside_a_run_that_has_just_begun_none_is_started(
         assert len(launcher.started) == 1
 
 
-async def test_for_a_run_that_waits_a_worker_is_started_at_once_and_no_other_beside_it(
+async def test_a_run_that_has_to_wait_has_the_next_worker_started_at_once(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
-    async with opened(launcher, max_workers=3) as pool, pool.worker(), pool.worker():
+    async with opened(launcher) as pool:
+        launcher.started[0].may_renew = anyio.Event()
+        async with pool.worker():
+            pass
+        async with pool.worker() as worker:
+            assert worker is launcher.started[1]
+
+
+async def test_beside_the_very_first_worker_none_is_started(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    launcher.may_start = anyio.Event()
+    async with opened(launcher) as pool, anyio.create_task_group() as tasks:
+        tasks.start_soon(_take_and_give_back, pool)
         await anyio.wait_all_tasks_blocked()
-        assert len(launcher.started) == 2
+        launcher.may_start.set()
+        await anyio.wait_all_tasks_blocked()
+        assert len(launcher.started) == 1
 
 
 async def test_without_spare_workers_none_is_started_until_a_run_needs_it(launcher: Launcher) -> None:
