@@ -73,6 +73,12 @@ async def test_a_program_of_one_megabyte_runs(lab: Lab) -> None:
     assert await lab.value(f"{filler}x = 5\nx") == 5
 
 
+@pytest.mark.parametrize("length", [0, 3_800, 3_900, 4_000, 5_000, 20_000])
+async def test_a_program_arrives_letter_by_letter_whichever_way_its_length_takes(lab: Lab, length: int) -> None:
+    text = "'\"\\ {} {0} \\N{BULLET} \x00 \r\n\u2028 ü 😀" + "x" * length
+    assert await lab.value(f'# ü \' """ {{}}\n[{text!r}]') == [text]
+
+
 async def test_a_value_of_megabytes_is_cut_at_the_limit(lab: Lab) -> None:
     result = await lab.run("'x' * 3_000_000", limits=Limits(output_bytes=10_000))
     assert result.value is not None
