@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"codeact_server": ROOT / "server", "codeact_bridges": ROOT / "bridges"}
 RUNTIME = ROOT / "bridges" / "codeact_bridges" / "guest" / "runtime"
 LEAVES = ("codeact_bridges.errors", "codeact_bridges.values", "codeact_bridges.limits")
-LIGHT = ("codeact_bridges.sandbox.worker", "codeact_bridges.sandbox.compiler", "codeact_bridges", "codeact_server")
+LIGHT = (
+    "codeact_bridges.sandbox.worker.main",
+    "codeact_bridges.sandbox.worker.component_compiler",
+    "codeact_bridges",
+    "codeact_server",
+)
 """What a worker process starts with, and what everything starts with."""
 HEAVY = ("mcp", "mcp_types", "pydantic", "pydantic_core", "anyio", "httpx2", "starlette", "uvicorn", "typer", "rich")
 OURS = ("codeact_server", "codeact_bridges")
@@ -80,7 +85,9 @@ def reached(start: str) -> set[str]:
 
 
 def test_there_are_modules_to_look_at() -> None:
-    assert {"codeact_server.cli", "codeact_bridges.run", "codeact_bridges.sandbox.worker"} <= set(MODULES)
+    assert {"codeact_server.cli.main", "codeact_bridges.runs.execute", "codeact_bridges.sandbox.worker.main"} <= set(
+        MODULES
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if under(name, "codeact_bridges")])

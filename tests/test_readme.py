@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codeact_bridges.limits import Limits
-from codeact_server.config import load
+from codeact_server.config.load import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

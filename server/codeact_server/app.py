@@ -10,28 +10,28 @@ from typing import Literal
 import platformdirs
 from opentelemetry import trace
 
-from codeact_bridges.consent import Consent
+from codeact_bridges.approval.gate import Consent
+from codeact_bridges.approval.policy import Grants
 from codeact_bridges.errors import SandboxError
 from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.guest import STANDARD_LIBRARY
-from codeact_bridges.kept import KeptResults
 from codeact_bridges.modules.bridge import Modules
-from codeact_bridges.modules.library import StandardLibrary
 from codeact_bridges.modules.packages import find_packages
+from codeact_bridges.modules.standard_library import StandardLibrary
 from codeact_bridges.network.bridge import Network
-from codeact_bridges.run import Bridges, Workers, run_program
-from codeact_bridges.runs import Keeping, LiveRun, Runs, open_runs
-from codeact_bridges.sandbox.choice import Sandboxing, open_engine
+from codeact_bridges.runs.execute import Bridges, Workers, run_program
+from codeact_bridges.runs.observer import Watcher
+from codeact_bridges.runs.registry import Keeping, LiveRun, Runs, open_runs
+from codeact_bridges.runs.result_store import KeptResults
+from codeact_bridges.runs.sessions import Sessions, open_sessions
+from codeact_bridges.sandbox.engine_selection import Sandboxing, open_engine
 from codeact_bridges.sandbox.pool import Pool, open_pool
-from codeact_bridges.sessions import Sessions, open_sessions
-from codeact_bridges.tools.asking import QuestionKind
-from codeact_bridges.tools.hub import Tools
-from codeact_bridges.tools.policy import Grants
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.downstream.elicitation import QuestionKind
 from codeact_bridges.values import Failure, RunResult
-from codeact_bridges.watching import Watcher
-from codeact_server.audit import AuditLog
-from codeact_server.config import Config
-from codeact_server.login import access_keeper
+from codeact_server.cli.login import access_keeper
+from codeact_server.config.load import Config
+from codeact_server.observability.audit_log import AuditLog
 
 MAX_CLIENTS_REMEMBERED = 1_000
 """Clients whose users' permissions are remembered; the one that has been away longest is forgotten."""

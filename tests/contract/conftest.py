@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from lab import Lab, open_lab
 
-from codeact_bridges.sandbox.choice import EngineName
+from codeact_bridges.sandbox.engine_selection import EngineName
 
 ENGINES = [
     pytest.param("wasmtime", id="wasmtime"),

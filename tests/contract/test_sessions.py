@@ -8,7 +8,7 @@ import anyio
 import pytest
 from lab import Lab, stderr
 
-from codeact_bridges.sessions import SessionLimits, open_sessions
+from codeact_bridges.runs.sessions import SessionLimits, open_sessions
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.values import JsonValue, ToolValue
 

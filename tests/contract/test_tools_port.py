@@ -9,8 +9,8 @@ import pytest
 
 from codeact_bridges.errors import DownstreamFailed, ToolDenied, ToolError, UnknownTool
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tools.catalog import CatalogTool
-from codeact_bridges.tools.hub import Tools
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ToolsPort
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import Data, JsonValue, ToolValue

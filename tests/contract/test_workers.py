@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import BadGuestCall, BridgeError, GuestDied
-from codeact_bridges.sandbox.choice import EngineName, Sandboxing, open_engine
+from codeact_bridges.sandbox.engine_selection import EngineName, Sandboxing, open_engine
 from codeact_bridges.sandbox.pool import PoolSize, open_pool
 from codeact_bridges.sandbox.port import GuestHost, Worker
 from codeact_bridges.testing import ScriptedWorker

@@ -13,7 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.config import load
+from codeact_server.config.load import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CLIENTS = {

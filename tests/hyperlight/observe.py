@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from codeact_bridges.sandbox.hyperlight_engine import guest_image
+from codeact_bridges.sandbox.worker.hyperlight_engine import guest_image
 
 ARGUMENTS: list[Any] = []
 

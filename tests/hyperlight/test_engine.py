@@ -8,7 +8,7 @@ import anyio
 import pytest
 from guests import Guest, Host, Ran
 
-from codeact_bridges.sandbox.process import Setup, WorkerProcess
+from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
 
 pytestmark = pytest.mark.hyperlight
 

@@ -20,12 +20,12 @@ import anyio
 from mcp import Client, StdioServerParameters
 
 from codeact_bridges.limits import Limits
-from codeact_bridges.tools.catalog import Catalog, CatalogTool
-from codeact_bridges.tools.hub import Tools
-from codeact_bridges.tools.listing import usable
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
+from codeact_bridges.tools.downstream.tool_list import usable
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.arguments import input_schema
-from codeact_server.description import describe_execute_code
+from codeact_server.protocol.arguments import input_schema
+from codeact_server.protocol.description import describe_execute_code
 
 SERVER = Path(__file__).parent / "sleeper.py"
 CALLS = 400

@@ -18,7 +18,7 @@ from lab import open_lab, stdout
 from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.files.mounts import mount
 from codeact_bridges.limits import Limits
-from codeact_bridges.sandbox.choice import EngineName
+from codeact_bridges.sandbox.engine_selection import EngineName
 
 BIG = 50_000_000
 

@@ -20,7 +20,7 @@ from lab import Lab, open_lab
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.packages import find_packages
-from codeact_bridges.sandbox.choice import EngineName
+from codeact_bridges.sandbox.engine_selection import EngineName
 from codeact_bridges.testing import ScriptedTools, echo
 from codeact_bridges.values import Data, JsonValue, ToolValue
 

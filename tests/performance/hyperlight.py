@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from lab import Lab, open_lab
 from served import EXAMPLES, Commands, execute
 
-from codeact_bridges.sandbox.hyperlight_engine import HEAP_MIB, LIBRARY_MIB, guest_image
+from codeact_bridges.sandbox.worker.hyperlight_engine import HEAP_MIB, LIBRARY_MIB, guest_image
 from codeact_bridges.testing import ScriptedTools
 
 TURNS = 30

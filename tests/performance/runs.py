@@ -11,16 +11,16 @@ from pathlib import Path
 
 import anyio
 
-from codeact_bridges.consent import Consent
-from codeact_bridges.deadline import Deadline
+from codeact_bridges.approval.gate import Consent
+from codeact_bridges.approval.policy import Grants, Policy, Rule
 from codeact_bridges.limits import Limits
+from codeact_bridges.runs.deadline import Deadline
+from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tool_calls import ToolCalls
-from codeact_bridges.tools.policy import Grants, Policy, Rule
 from codeact_bridges.tools.spec import StdioServer
-from codeact_bridges.watching import Nobody
 from codeact_server.app import App, Order, open_app
-from codeact_server.config import Config
+from codeact_server.config.load import Config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORDERS = StdioServer(name="orders", command=sys.executable, args=(str(EXAMPLES / "orders_server.py"),))

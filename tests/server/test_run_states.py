@@ -17,11 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.strategies import integers, sampled_from
 from served import descendants
 
+from codeact_bridges.approval.policy import Policy
 from codeact_bridges.errors import UnknownRun
-from codeact_bridges.runs import Asked, Keeping, LiveRun
+from codeact_bridges.runs.registry import Asked, Keeping, LiveRun
+from codeact_bridges.runs.sessions import SessionLimits
 from codeact_bridges.sandbox.pool import PoolSize
-from codeact_bridges.sessions import SessionLimits
-from codeact_bridges.tools.policy import Policy
 from codeact_bridges.values import RunResult
 from codeact_server.app import Order
 

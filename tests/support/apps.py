@@ -17,12 +17,12 @@ from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 from served import SERVERS
 
+from codeact_bridges.approval.policy import Policy
 from codeact_bridges.limits import Limits
-from codeact_bridges.tools.policy import Policy
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.app import App, open_app
-from codeact_server.config import Config
-from codeact_server.execute_code import CodeActServer, open_server
+from codeact_server.config.load import Config
+from codeact_server.protocol.server import CodeActServer, open_server
 
 Era: TypeAlias = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")

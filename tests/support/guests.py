@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from codeact_bridges.errors import BadGuestCall, GuestDied
-from codeact_bridges.sandbox.process import Setup, WorkerProcess
+from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
 
 GUARD_S = 60
 """Stands guard over one run; an emulated machine takes up to 10 s for the longest here."""

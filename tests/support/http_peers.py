@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from codeact_bridges.lending import Account, Lent
+from codeact_bridges.bridge import Account, Lent
 from codeact_bridges.limits import Limits
 from codeact_bridges.network.bridge import Network
 from codeact_bridges.network.connections import Tls

@@ -10,19 +10,19 @@ from typing import Any
 
 import anyio
 
+from codeact_bridges.bridge import Bridge
 from codeact_bridges.guest import STANDARD_LIBRARY
-from codeact_bridges.lending import Bridge
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.bridge import Modules
-from codeact_bridges.modules.library import StandardLibrary
 from codeact_bridges.modules.packages import Packages, find_packages
-from codeact_bridges.run import Bridges, Workers, run_program
-from codeact_bridges.sandbox.choice import EngineName, Sandboxing, open_engine
+from codeact_bridges.modules.standard_library import StandardLibrary
+from codeact_bridges.runs.execute import Bridges, Workers, run_program
+from codeact_bridges.runs.observer import Watcher
+from codeact_bridges.sandbox.engine_selection import EngineName, Sandboxing, open_engine
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.values import RunResult, Value
-from codeact_bridges.watching import Watcher
 
 GUARD_S = 60
 """Stands guard over one run."""

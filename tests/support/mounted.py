@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from codeact_bridges.errors import FileRefused
+from codeact_bridges.files.access_log import Records
 from codeact_bridges.files.mounts import Mount, mount
+from codeact_bridges.files.operations import Session, pack, unpack
 from codeact_bridges.files.quota import Quota
-from codeact_bridges.files.records import Records
-from codeact_bridges.files.session import Session, pack, unpack
 
 SECRET = "nobody in a guest may ever read this"
 CHUNK_BYTES = 1 << 20

@@ -45,7 +45,7 @@ class Seen:
 
     @property
     def is_worker(self) -> bool:
-        return "codeact_bridges.sandbox.worker" in self.command
+        return "codeact_bridges.sandbox.worker.main" in self.command
 
     @property
     def is_there(self) -> bool:

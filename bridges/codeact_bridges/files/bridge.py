@@ -9,13 +9,13 @@ from functools import partial
 
 import anyio
 
-from codeact_bridges.files.clerk import Clerk
+from codeact_bridges.bridge import Account, Answer, Lent
+from codeact_bridges.files.access_log import Records
+from codeact_bridges.files.changed_files import MAX_CONTENT_BYTES, MAX_FILES, produced
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.files.produced import MAX_CONTENT_BYTES, MAX_FILES, produced
+from codeact_bridges.files.operations import MAX_OPEN, Session
 from codeact_bridges.files.quota import Quota
-from codeact_bridges.files.records import Records
-from codeact_bridges.files.session import MAX_OPEN, Session
-from codeact_bridges.lending import Account, Answer, Lent
+from codeact_bridges.system.serial_executor import Clerk
 from codeact_bridges.values import JsonValue, ProducedFile
 
 log = logging.getLogger(__name__)

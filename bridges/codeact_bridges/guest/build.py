@@ -42,7 +42,7 @@ def build() -> None:
     BUILT.mkdir(exist_ok=True)
     wit = sorted((HERE / "wit").glob("*.wit"))
     runtime = HERE / "runtime"
-    sources = [*sorted((runtime / "codeact_guest").glob("*.py")), runtime / "common_modules.py", *wit]
+    sources = [*sorted((runtime / "codeact_guest").rglob("*.py")), runtime / "common_modules.py", *wit]
     _make(BUILT / "stdlib.zip", [runtime / "archive.py", *sources], _archive)
     _make(BUILT / "guest.wasm", [runtime / "component.py", *sources], partial(_componentize, "guest", "component"))
 

@@ -1,7 +1,7 @@
 """The modules bridge as a run sees it: the standard library, and behind it the operator's packages."""
 
-from codeact_bridges.modules.library import StandardLibrary
 from codeact_bridges.modules.packages import Packages
+from codeact_bridges.modules.standard_library import StandardLibrary
 from codeact_bridges.values import JsonValue
 
 

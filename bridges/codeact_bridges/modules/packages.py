@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 from packaging.requirements import InvalidRequirement, Requirement
 
-from codeact_bridges.modules.compiled import SUFFIXES, compiled_part_needed
+from codeact_bridges.modules.extension_check import SUFFIXES, compiled_part_needed
 from codeact_bridges.values import JsonValue
 
 ROOT = "/packages/"

@@ -13,18 +13,18 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 
-from codeact_bridges import guest_calls as calls
+from codeact_bridges.bridge import Account, Lent
 from codeact_bridges.errors import BadGuestCall, BadRequest, BudgetSpent
-from codeact_bridges.lending import Account, Lent
+from codeact_bridges.guest import requests as calls
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.asked import first_hop
 from codeact_bridges.network.connections import MAX_CONNECTIONS, Connections, Tls
 from codeact_bridges.network.exchange import Exchange, Power
-from codeact_bridges.network.hops import Hop
-from codeact_bridges.network.masking import Mask
+from codeact_bridges.network.redirects import Hop
+from codeact_bridges.network.request import first_hop
 from codeact_bridges.network.resolver import Resolver, SystemResolver
 from codeact_bridges.network.rules import Rules
-from codeact_bridges.tasks import plain_task_group
+from codeact_bridges.network.secret_masking import Mask
+from codeact_bridges.system.task_groups import plain_task_group
 from codeact_bridges.values import Access
 
 MAX_PIECE_BYTES = 512_000

@@ -18,7 +18,7 @@ import httpx2
 from codeact_bridges.network import addresses
 from codeact_bridges.network.addresses import Address
 from codeact_bridges.network.headers import complete
-from codeact_bridges.network.hops import Hop
+from codeact_bridges.network.redirects import Hop
 from codeact_bridges.network.resolver import CannotResolve, Resolver
 from codeact_bridges.network.rules import Rule
 from codeact_bridges.network.url import Scheme

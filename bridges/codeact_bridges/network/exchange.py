@@ -13,14 +13,14 @@ import anyio
 import httpcore2
 import httpx2
 
+from codeact_bridges.bridge import Account
 from codeact_bridges.errors import BridgeError, HttpFailed, HttpTimedOut, NotAllowed
-from codeact_bridges.lending import Account
 from codeact_bridges.network.addresses import is_host
 from codeact_bridges.network.connections import AddressRefused, Connections, Unreachable
 from codeact_bridges.network.headers import size_of
-from codeact_bridges.network.hops import MAX_REDIRECTS, Hop, redirected
-from codeact_bridges.network.masking import Mask, MaskedStream
+from codeact_bridges.network.redirects import MAX_REDIRECTS, Hop, redirected
 from codeact_bridges.network.rules import Rule, Rules, needed
+from codeact_bridges.network.secret_masking import Mask, MaskedStream
 from codeact_bridges.network.url import BadUrl
 from codeact_bridges.values import Access
 

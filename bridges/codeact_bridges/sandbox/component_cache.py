@@ -22,7 +22,7 @@ import anyio
 import anyio.to_thread
 
 from codeact_bridges.errors import EngineUnavailable
-from codeact_bridges.sandbox.process import worker_command
+from codeact_bridges.sandbox.worker_process import worker_command
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def private_directory(path: Path) -> bool:
 def _key(source: Path) -> str:
     """What a compiled component depends on: its source, Wasmtime, our settings for it, this CPU."""
     digest = hashlib.sha256(source.read_bytes())
-    digest.update(Path(__file__).with_name("wasmtime_engine.py").read_bytes())
+    digest.update((Path(__file__).parent / "worker" / "wasmtime_engine.py").read_bytes())
     flags: list[str] = []
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -110,7 +110,12 @@ async def _compile(source: Path, cache: Path, key: str, on_compile: Callable[[],
     on_compile()
     with tempfile.TemporaryDirectory(dir=cache, prefix="compiling-") as folder:
         made = Path(folder) / "guest.cwasm"
-        command = [*worker_command("codeact_bridges.sandbox.compiler", "wasmtime"), "--", str(source), str(made)]
+        command = [
+            *worker_command("codeact_bridges.sandbox.worker.component_compiler", "wasmtime"),
+            "--",
+            str(source),
+            str(made),
+        ]
         try:
             with anyio.fail_after(COMPILE_TIMEOUT_S):
                 done = await anyio.run_process(command, check=False, env={}, start_new_session=True)

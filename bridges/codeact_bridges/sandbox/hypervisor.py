@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from codeact_bridges.errors import EngineUnavailable
-from codeact_bridges.sandbox.process import ENGINE_PACKAGES, worker_command
+from codeact_bridges.sandbox.worker_process import ENGINE_PACKAGES, worker_command
 
 PROBE_TIMEOUT_S = 20.0
 """A micro-VM starts in 0.2 s; in an emulated machine that took 5 s."""
@@ -63,7 +63,7 @@ def explain(said: str) -> str:
 def probe() -> str | None:
     """Run a line in a real micro-VM, in a process of its own. Why that failed, or None."""
     try:
-        command = worker_command("codeact_bridges.sandbox.hyperlight_probe", *ENGINE_PACKAGES["hyperlight"])
+        command = worker_command("codeact_bridges.sandbox.worker.hyperlight_probe", *ENGINE_PACKAGES["hyperlight"])
         done = subprocess.run(
             command, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
         )

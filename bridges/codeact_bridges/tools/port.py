@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias
 
-from codeact_bridges.tools.asking import Answerer
-from codeact_bridges.tools.catalog import CatalogTool
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.downstream.elicitation import Answerer
 from codeact_bridges.values import JsonValue, ToolValue
 
 Rows: TypeAlias = list[JsonValue]

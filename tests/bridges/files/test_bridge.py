@@ -12,13 +12,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from codeact_bridges.bridge import Account, Lent
 from codeact_bridges.errors import FileRefused
+from codeact_bridges.files.access_log import MAX_ALLOWED, MAX_DENIED
 from codeact_bridges.files.bridge import FilesBridge
+from codeact_bridges.files.changed_files import MAX_FILES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES
 from codeact_bridges.files.mounts import mount
-from codeact_bridges.files.produced import MAX_FILES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES
-from codeact_bridges.files.records import MAX_ALLOWED, MAX_DENIED
-from codeact_bridges.files.session import pack
-from codeact_bridges.lending import Account, Lent
+from codeact_bridges.files.operations import pack
 from codeact_bridges.values import ProducedFile
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

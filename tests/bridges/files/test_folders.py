@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from codeact_bridges.files.folder import MachineFolder
-from codeact_bridges.files.memory import MemoryFolder
+from codeact_bridges.files.disk_folder import MachineFolder
+from codeact_bridges.files.memory_folder import MemoryFolder
 from codeact_bridges.files.port import Folder, How
 from codeact_bridges.files.quota import Quota
 

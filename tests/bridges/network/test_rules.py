@@ -11,11 +11,11 @@ import pytest
 from http_peers import rule
 
 from codeact_bridges.errors import BadRequest
-from codeact_bridges.network.asked import refusal
+from codeact_bridges.network.request import refusal
 from codeact_bridges.network.rules import Rule, Rules
 from codeact_bridges.network.spec import RuleSpec
 from codeact_bridges.network.url import parse
-from codeact_server.config import load
+from codeact_server.config.load import load
 
 
 def allowed(one: Rule, method: str, url: str) -> bool:

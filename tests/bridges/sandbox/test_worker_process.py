@@ -16,8 +16,8 @@ import pytest
 import scripted_worker
 
 from codeact_bridges.errors import BudgetSpent, EngineUnavailable, GuestDied
-from codeact_bridges.sandbox import process
-from codeact_bridges.sandbox.process import Setup, WorkerProcess, worker_command
+from codeact_bridges.sandbox import worker_process as process
+from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess, worker_command
 
 GUARD_S = 20
 MESSAGE_BYTES = 100_000
@@ -264,7 +264,7 @@ async def test_a_worker_dies_with_its_parent() -> None:
     """The parent is a process of the test's that starts a worker, says its number, and is killed."""
     program = (
         "import anyio, sys\nsys.path[:0] = sys.argv[1:]\n"
-        "import scripted_worker\nfrom codeact_bridges.sandbox.process import *\n"
+        "import scripted_worker\nfrom codeact_bridges.sandbox.worker_process import *\n"
         "async def main():\n"
         "    command = [*worker_command('scripted_worker'), sys.argv[1]]\n"
         "    w = await WorkerProcess.start(Setup('wasmtime', 64, 100_000), command)\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mounted import Mounted, mounted_below
 
-from codeact_bridges.files import beneath
+from codeact_bridges.files import safe_open as beneath
 
 
 @pytest.fixture(params=["openat2", "walk"])

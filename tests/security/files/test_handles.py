@@ -7,7 +7,7 @@ from mounted import Mounted, session_of
 
 from codeact_bridges.errors import FileRefused
 from codeact_bridges.files.mounts import mount
-from codeact_bridges.files.session import MAX_OPEN
+from codeact_bridges.files.operations import MAX_OPEN
 
 
 def test_a_run_has_a_bounded_number_of_files_open(mounted: Mounted) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mounted import SECRET, Mounted, mounted_below
 
 from codeact_bridges.errors import BadGuestCall, FileRefused
-from codeact_bridges.files import beneath
+from codeact_bridges.files import safe_open as beneath
 
 EXAMPLES = 20_000 if os.environ.get("CI") else 1_000
 

@@ -4,7 +4,7 @@ import pytest
 from mounted import CHUNK_BYTES, Mounted
 
 from codeact_bridges.errors import BadGuestCall
-from codeact_bridges.files.session import pack
+from codeact_bridges.files.operations import pack
 
 NONSENSE: list[object] = [-1, 1 << 53 | 1, 1 << 63, 1 << 64, 1.5, "0", True, [], {}]
 

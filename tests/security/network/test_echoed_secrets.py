@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeact_bridges.errors import BridgeError, HttpFailed
-from codeact_bridges.network.masking import Mask, MaskedStream
+from codeact_bridges.network.secret_masking import Mask, MaskedStream
 
 SECRET = "gh_/s3cret+tok3n=="
 HEADERS = {"Authorization": f"Bearer {SECRET}"}

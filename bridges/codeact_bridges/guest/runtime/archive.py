@@ -89,7 +89,7 @@ for entry in map(Path, sys.path):
     if (entry / "tzdata").is_dir():
         collect(entry, entry / "tzdata")
     if (entry / "codeact_guest").is_dir():
-        for source in (entry / "common_modules.py", *(entry / "codeact_guest").glob("*.py")):
+        for source in (entry / "common_modules.py", *(entry / "codeact_guest").rglob("*.py")):
             add_code(source.relative_to(entry).as_posix(), source)
 
 

@@ -2,7 +2,8 @@
 
 import common_modules  # noqa: F401  # imported while the component is made, so that no run pays for it
 import wit_world
-from codeact_guest import door, main
+from codeact_guest import host as door
+from codeact_guest import main
 from wit_world.imports import host
 
 

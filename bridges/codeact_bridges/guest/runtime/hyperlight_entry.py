@@ -179,7 +179,8 @@ _python = sys.version.partition(" ")[0]
 _ask("boot.begin", f'{{"magic":{_quoted(_magic)},"python":{_quoted(_python)}}}')
 sys.meta_path.append(_BootFinder)
 import common_modules  # noqa: E402, F401
-from codeact_guest import door, main  # noqa: E402
+from codeact_guest import host as door  # noqa: E402
+from codeact_guest import main  # noqa: E402
 
 _refused = door.Refused
 door.connect(_ask, _print)

@@ -8,7 +8,8 @@ import re
 import sys
 import warnings
 
-from codeact_guest import door, errors
+from codeact_guest import errors
+from codeact_guest import host as door
 
 PIECE_CHARS = 60_000
 """Longest text handed over in one piece."""

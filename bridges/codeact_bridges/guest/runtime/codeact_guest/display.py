@@ -3,7 +3,8 @@
 import contextlib
 from binascii import b2a_base64
 
-from codeact_guest import door, values
+from codeact_guest import host as door
+from codeact_guest import values
 from codeact_guest.tools import Text
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (

@@ -78,9 +78,9 @@ def from_host(error: dict[str, object]) -> Exception:
     """The exception for an error object of the host's."""
     facts = error.get("facts")
     if error.get("type") == "OSError":
-        from codeact_guest import files
+        from codeact_guest.files import mounts as files
 
-        return files.from_host(facts)
+        return files.os_error_from_host(facts)
     raised = _BY_NAME.get(str(error.get("type")), BridgeError)(str(error.get("message")))
     if isinstance(facts, dict):
         for name, value in facts.items():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from codeact_guest import door
+from codeact_guest import host as door
 
 _BEGUN = re.compile(r"'(?:coroutine|Future|Task|_asyncio\.\w+|_GatheringFuture)'|type '?coroutine\b")
 """What messages call a value that was never awaited."""

@@ -18,8 +18,8 @@ import sys
 from binascii import a2b_base64
 from collections.abc import Iterator
 
-from codeact_guest import door
-from codeact_guest.absent import MODULES
+from codeact_guest import host as door
+from codeact_guest.unavailable import MODULES
 
 PACKAGES = "/packages"
 """Where the guest believes third-party packages to be."""

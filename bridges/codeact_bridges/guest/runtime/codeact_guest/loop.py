@@ -20,7 +20,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 
-from codeact_guest import door, errors
+from codeact_guest import errors
+from codeact_guest import host as door
 
 MAX_WAIT_S = 3600.0
 """Longest single wait asked of the host; a loop that has more to wait for asks again."""

@@ -8,27 +8,14 @@ import random
 import sys
 import time
 
-from codeact_guest import (
-    absent,
-    console,
-    display,
-    door,
-    errors,
-    executors,
-    file_system,
-    files,
-    hashes,
-    imports,
-    kept,
-    loop,
-    network,
-    program,
-    sources,
-    sqlite,
-    tools,
-    traces,
-    values,
-)
+from codeact_guest import console, display, errors, executors, hashes, imports, loop, network, program, tools, values
+from codeact_guest import host as door
+from codeact_guest import stored_results as kept
+from codeact_guest import traceback_sources as sources
+from codeact_guest import tracebacks as traces
+from codeact_guest import unavailable as absent
+from codeact_guest.files import file_system, sqlite
+from codeact_guest.files import mounts as files
 
 NAMES: dict[str, object] = {
     "call_tool": tools.call_tool,

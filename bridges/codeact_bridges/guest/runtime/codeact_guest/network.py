@@ -17,7 +17,8 @@ import urllib.response
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
-from codeact_guest import door, errors, loop, values
+from codeact_guest import errors, loop, values
+from codeact_guest import host as door
 
 _most_in_memory = 20_000_000
 """Bytes of a body that may be held in memory: it is there up to three times while it becomes text."""

@@ -10,7 +10,8 @@ import sys
 import types
 from collections.abc import Coroutine, Mapping
 
-from codeact_guest import hints, loop, sources
+from codeact_guest import hints, loop
+from codeact_guest import traceback_sources as sources
 
 _names: list[str] = []
 """What tracebacks call the programs that ran in this guest, the last one last. There are several in a session."""

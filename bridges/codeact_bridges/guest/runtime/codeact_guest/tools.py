@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Awaitable, Mapping
 
-from codeact_guest import door, loop, program, values
+from codeact_guest import host as door
+from codeact_guest import loop, program, values
 
 
 def call_tool(

@@ -13,7 +13,7 @@ import math
 import pathlib
 import uuid
 
-from codeact_guest import door
+from codeact_guest import host as door
 
 MAX_DEPTH = 100
 """Levels of nesting. The host's JSON reader stops at 200."""

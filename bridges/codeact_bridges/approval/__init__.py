@@ -1,0 +1,1 @@
+"""Who decides about a tool call: policy, then a person."""

@@ -1,0 +1,149 @@
+"""Which tool calls are allowed, asked for, or denied. Pure: rules in, a decision out.
+
+The rules stand in an order and the first that fits decides. Where none fits, what a tool says of itself does:
+destructive ones are asked for, read-only ones allowed, and the rest follows the default.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from functools import cached_property
+from typing import Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, Field, model_validator
+
+Action: TypeAlias = Literal["allow", "ask", "deny"]
+Hint: TypeAlias = Literal["read_only", "destructive", "idempotent", "open_world"]
+
+
+class ToolFacts(Protocol):
+    """What the policy looks at."""
+
+    @property
+    def full_name(self) -> str: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def destructive(self) -> bool:
+        """True only where the server says so itself; MCP's default of `destructiveHint` would make it every tool."""
+        ...
+
+    @property
+    def idempotent(self) -> bool: ...
+    @property
+    def open_world(self) -> bool: ...
+
+
+class Rule(BaseModel, extra="forbid", frozen=True):
+    """One rule (`[[codeact.policy.rules]]`). One with both a pattern and a hint fits where both do."""
+
+    tool: str | None = Field(default=None, min_length=1, max_length=300)
+    """A pattern over `server.tool`: `*`, `?` and `[…]`; `-` and `_` are the same."""
+
+    hint: Hint | None = None
+    """What the tool says of itself."""
+
+    action: Action
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Rule":
+        if self.tool is None and self.hint is None:
+            raise ValueError("a rule needs a tool pattern or a hint; for all tools set policy.default or tool = '*'")
+        if self.tool is not None and "." not in self.tool and self.tool.strip("*"):
+            raise ValueError(f"a tool pattern is over server.tool; for a tool of any server write '*.{self.tool}'")
+        return self
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(translate(folded_pattern(self.tool or "*")))
+
+    def fits(self, tool: ToolFacts) -> bool:
+        if self.hint is not None and not getattr(tool, self.hint):
+            return False
+        return self._pattern.match(folded(tool.full_name)) is not None
+
+    def __str__(self) -> str:
+        parts = {"tool": self.tool, "hint": self.hint, "action": self.action}
+        return "{ " + ", ".join(f'{key} = "{value}"' for key, value in parts.items() if value) + " }"
+
+
+class Policy(BaseModel, extra="forbid", frozen=True):
+    """The key `codeact.policy`."""
+
+    rules: tuple[Rule, ...] = Field(default=(), max_length=1_000)
+
+    default: Action = "allow"
+    """For a tool that no rule fits and that does not say whether it is read-only or destructive."""
+
+    unattended: Literal["allow", "deny"] = "deny"
+    """What becomes of `ask` where the client cannot ask anybody."""
+
+    ask_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
+    """Seconds a person has to answer; then it is a no. The program's deadline stands still meanwhile."""
+
+    def decide(self, tool: ToolFacts) -> "Decision":
+        """The action for `tool`, and what it rests on."""
+        for rule in self.rules:
+            if rule.fits(tool):
+                return Decision(rule.action, f"policy.rules: {rule}")
+        if tool.destructive:
+            return Decision("ask", "the tool says that it is destructive")
+        if tool.read_only:
+            return Decision("allow", "the tool says that it is read-only")
+        return Decision(self.default, "policy.default")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says to one tool."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What programs can do under a policy, from which the one tool's annotations follow."""
+
+    read_only: bool
+    """Every tool that could be called says that it only reads."""
+    destructive: bool
+    """Some tool that is called without asking may destroy."""
+    open_world: bool
+
+
+def reach(policy: Policy, tools: Iterable[ToolFacts], *, writes: bool = False, network: bool = False) -> Reach:
+    """The reach of a program that may call `tools`. `writes`: it may write files; `network`: it may reach hosts."""
+    callable_: Sequence[tuple[ToolFacts, Action]] = [
+        (tool, decision.action) for tool in tools if (decision := policy.decide(tool)).action != "deny"
+    ]
+    return Reach(
+        read_only=not writes and all(tool.read_only for tool, _ in callable_),
+        destructive=writes or any(tool.destructive and action == "allow" for tool, action in callable_),
+        open_world=network or any(tool.open_world for tool, _ in callable_),
+    )
+
+
+@dataclass(slots=True)
+class Grants:
+    """What a person has allowed for longer than one call."""
+
+    _tools: set[str] = field(default_factory=set[str])
+
+    def allow(self, full_name: str) -> None:
+        self._tools.add(full_name)
+
+    def covers(self, full_name: str) -> bool:
+        return full_name in self._tools
+
+
+def folded(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def folded_pattern(pattern: str) -> str:
+    """As `folded`, but the hyphen of a range (`[a-f]`) stays one."""
+    return "".join(
+        part if index % 2 else folded(part) for index, part in enumerate(re.split(r"(\[!?\]?[^\]]*\])", pattern))
+    )

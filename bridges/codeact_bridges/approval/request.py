@@ -1,0 +1,153 @@
+"""Asking a person about one tool call: what is shown, what can be answered. Pure; `runs.py` waits for the answer."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, Protocol, TypeAlias
+
+from codeact_bridges.runs.budget import cut_text
+from codeact_bridges.text import one_line
+from codeact_bridges.values import JsonValue
+
+Answer: TypeAlias = Literal["once", "run", "session", "no"]
+"""Yes to this call, to this tool for the rest of the run, to this tool for as long as the client stays; or no."""
+
+MAX_ARGUMENTS_BYTES = 2_000
+MAX_VALUE_BYTES = 300
+MAX_VALUE_CHARS = 12_000
+"""Of one text, that are searched for secrets."""
+MAX_KEY_BYTES = 100
+MAX_LINE_BYTES = 200
+MAX_DEPTH = 6
+MAX_KEYS = 50
+MAX_ITEMS = 20
+MAX_DIGITS = 40
+MAX_LOOKED_AT = 20_000
+"""Characters and values of all arguments that are looked at, to show `MAX_ARGUMENTS_BYTES` of them."""
+MAX_NAME = 200
+
+MASKED = "[masked]"
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase|code)?s?$|secret|tokens?$|api_?keys?$|auth(orization)?$|credential|private_?key|cookie|bearer"
+    r"|connection_?string|^(pwd|pin|otp|jwt)$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"""(?x)
+    \b(?:Bearer|Basic|Token)\ +[\w.~+/=-]{8,}                       # what a header says
+    | \b(?:gh[pousr]_|github_pat_|glpat-|sk-|sk_live_|rk_live_|xox[abposr]-|AKIA|ASIA|AIza|npm_|pypi-|hf_)[\w-]{10,}
+    | (?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                        # a JSON web token
+    | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----[\s\S]*
+    | (?<=://)[^\s/@:]*:[^\s/@]+(?=@)                               # a URL's user and password
+    | (?P<name>(?i:(?:password|passwd|pwd|secret|token|api_?key)['"]?\s*[=:]\s*['"]?))[^\s&;,'")\]}]+
+    """
+)
+"""Secrets by how they look, whatever they are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this call be made?"""
+
+    server: str
+    tool: str
+    arguments: str
+    """As JSON, bounded; the values of what looks like a secret are masked."""
+    line: str
+    """The program's line that makes the call, as `12: call_tool(…)`; empty where it is not known."""
+    reason: str
+    """Why somebody is asked."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.server}.{self.tool}"
+
+    def text(self) -> str:
+        """The whole question, for a person."""
+        lines = [f"A program wants to call {one_line(self.full_name, MAX_NAME)} with", self.arguments]
+        if self.line:
+            lines.append(f"in its line {self.line}")
+        return "\n".join([*lines, f"({self.reason})"])
+
+
+class Asker(Protocol):
+    """Puts a question to the person behind a run."""
+
+    async def ask(self, question: Question) -> Answer | None:
+        """The answer; None where nobody can be asked."""
+        ...
+
+
+def question(
+    server: str, tool: str, arguments: Mapping[str, JsonValue], *, code: str, line: int | None, reason: str
+) -> Question:
+    """The question about a call. `line` is the guest's word, so it only picks a line of the program that we hold."""
+    # In ASCII, so that no character can turn the text around or look like another.
+    shown = json.dumps(_Shower().shown(dict(arguments), 0), ensure_ascii=True, indent=1)
+    return Question(server, tool, _bounded(shown, MAX_ARGUMENTS_BYTES), _line(code, line), reason)
+
+
+class _Shower:
+    """Takes the beginning of arguments, without their secrets."""
+
+    def __init__(self) -> None:
+        self._left = MAX_LOOKED_AT
+
+    def shown(self, value: JsonValue, depth: int) -> JsonValue:
+        """As much of `value` as there is room for; in full only where nothing stands in for the rest."""
+        self._left -= 1
+        if self._left <= 0:
+            return "…"
+        match value:
+            case dict() | list() if depth > MAX_DEPTH and value:
+                return "…"
+            case dict():
+                first = list(islice(value.items(), MAX_KEYS))
+                shown = {
+                    _bounded(key[:MAX_VALUE_CHARS], MAX_KEY_BYTES, len(key)): (
+                        MASKED if is_secret(key, item) else self.shown(item, depth + 1)
+                    )
+                    for key, item in first
+                }
+                return shown | ({"…": f"{len(value) - MAX_KEYS:,} more"} if len(value) > MAX_KEYS else {})
+            case list():
+                more: list[JsonValue] = [f"… {len(value) - MAX_ITEMS:,} more"] if len(value) > MAX_ITEMS else []
+                return [self.shown(item, depth + 1) for item in value[:MAX_ITEMS]] + more
+            case str():
+                looked_at = value[: min(MAX_VALUE_CHARS, self._left)]
+                self._left -= len(looked_at)
+                # Masked before it is cut, or half a secret could be shown that is not recognised any more.
+                return _bounded(without_secrets(looked_at), MAX_VALUE_BYTES, len(value))
+            case int() if abs(value) >= 10**MAX_DIGITS:
+                return f"… a number of about {value.bit_length() * 3 // 10:,} digits"
+            case _:
+                return value
+
+
+def is_secret(key: str, value: JsonValue) -> bool:
+    if value is None or value == "" or isinstance(value, bool):
+        return False
+    if isinstance(value, int | float) and "token" in key.lower():  # `max_tokens`
+        return False
+    return _SECRET_NAME.search(key[-100:]) is not None
+
+
+def without_secrets(text: str) -> str:
+    return _SECRET_VALUE.sub(lambda found: (found["name"] or "") + MASKED, text)
+
+
+def _bounded(text: str, limit_bytes: int, whole: int | None = None) -> str:
+    """The beginning of `text`, and if that is not all, how long the whole is."""
+    kept, _ = cut_text(text, limit_bytes)
+    whole = len(text) if whole is None else whole
+    return kept if len(kept) == len(text) else f"{kept}… ({whole:,} characters in all)"
+
+
+def _line(code: str, line: int | None) -> str:
+    lines = code.splitlines()
+    if line is None or not 1 <= line <= len(lines):
+        return ""
+    plain = "".join(char if char.isprintable() else " " for char in lines[line - 1].strip())
+    return f"{line}: {_bounded(without_secrets(plain[:2_000]), MAX_LINE_BYTES)}"

@@ -1,0 +1,1 @@
+"""The mounted folders as the program's file system."""

@@ -1,0 +1,284 @@
+"""Sessions: a guest that is kept between programs, with its variables, imports and temporary files.
+
+Each belongs to the client that began it and never shares a sandbox. One that is lost says so until it is begun anew: it
+does not silently start empty.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import anyio
+import anyio.abc
+from pydantic import BaseModel, Field
+
+from codeact_bridges.bridge import Account, Bridge, Lent
+from codeact_bridges.errors import GuestDied, SandboxError, SessionLost, TooBusy
+from codeact_bridges.sandbox.port import Worker
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 5.0
+"""How often idle sessions are looked for."""
+
+SETTLE_TIMEOUT_S = 2.0
+"""How long a bridge may take to bring its account up to date, also for a program that was stopped."""
+
+LONG_IDLE_S = 300.0
+"""After that long without a program a session makes room for another client's."""
+
+MAX_REASON_CHARS = 200
+
+MAX_REMEMBERED = 1_000
+"""Lost sessions of which we still know that they were."""
+
+
+class SessionLimits(BaseModel, extra="forbid", frozen=True):
+    """How many interpreters are kept between programs (`codeact.sessions`). Each takes up to `limits.memory_mib`."""
+
+    max: int = Field(default=4, ge=0, le=64)
+    """Sessions at once, of all clients. With 0, `session` is refused."""
+
+    idle_s: float = Field(default=1_800.0, gt=0, le=86_400)
+    """Seconds without a program after which a session is let go: longer than a pause, shorter than a day."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One kept guest. See `run.Workers`."""
+
+    owner: str
+    name: str
+    used_at: float
+    in_use: anyio.Lock = field(default_factory=anyio.Lock)
+    """One program at a time."""
+    ready: anyio.Event = field(default_factory=anyio.Event)
+    over: anyio.Event = field(default_factory=anyio.Event)
+    account: Account = field(default_factory=Account)
+    lent: list[Lent] = field(default_factory=list[Lent])
+    kept: Worker | None = None
+    programs: int = 0
+    lost: str | None = None
+    """Why there is no guest any more."""
+    starting: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    """Around the start of its sandbox."""
+    _program: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    """Around the program that runs in it."""
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncGenerator[Worker]:
+        if self.kept is None:
+            raise SessionLost(self.name, self.lost or "it has ended")
+        self.programs += 1
+        try:
+            with anyio.CancelScope() as self._program:
+                yield self.kept
+            if self._program.cancelled_caught:
+                raise GuestDied(f"the session was ended meanwhile: {self.lost}")  # noqa: TRY301
+        except GuestDied as exc:
+            self.lose(f"its sandbox died ({exc.reason[:MAX_REASON_CHARS]})")
+            raise
+        except BaseException:
+            self.lose("its last program was stopped")
+            raise
+
+    @property
+    def state(self) -> Literal["began empty", "went on", "lost"]:
+        """After a program: what has become of it."""
+        if self.lost is not None:
+            return "lost"
+        return "went on" if self.programs > 1 else "began empty"
+
+    def lose(self, why: str) -> None:
+        """Give up the guest. A program that runs in it ends."""
+        self.lost = self.lost or why
+        self.kept = None
+        self.over.set()
+        self.starting.cancel()
+        self._program.cancel()
+
+    def bridges(self) -> tuple[Bridge, ...]:
+        """The session's powers, lent again to each of its programs: temporary files stay."""
+        return (_Remembers(), *(_Again(self, lent) for lent in self.lent))
+
+
+class _Remembers:
+    """Tells the guest that another program may follow, so that it keeps what the program leaves."""
+
+    @asynccontextmanager
+    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
+        yield Lent({}, begin={"session": True})
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    session: Session
+    lent: Lent
+
+    @asynccontextmanager
+    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
+        try:
+            yield self.lent
+        finally:
+            if self.lent.settle is not None:
+                with anyio.move_on_after(SETTLE_TIMEOUT_S, shield=True):
+                    await self.lent.settle()
+            account.accesses += self.session.account.accesses
+            account.produced += self.session.account.produced
+            self.session.account.accesses.clear()
+            self.session.account.produced.clear()
+
+
+class Sessions:
+    """All sessions of this process. Made by `open_sessions`."""
+
+    def __init__(
+        self,
+        tasks: anyio.abc.TaskGroup,
+        limits: SessionLimits,
+        launch: Callable[[], Awaitable[Worker]],
+        configured: tuple[Bridge, ...],
+    ) -> None:
+        self._tasks, self._limits, self._launch, self._configured = tasks, limits, launch, configured
+        self._places = anyio.Semaphore(limits.max)
+        """For sandboxes. One that is closing still has its place: what is let go must not be more than is allowed."""
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def knows(self, owner: str, name: str) -> bool:
+        """Whether there is such a session, or was one that got lost."""
+        return (owner, name) in self._sessions or (owner, name) in self._lost
+
+    @asynccontextmanager
+    async def use(self, owner: str, name: str, *, reset: bool) -> AsyncGenerator[Session]:
+        """The session for one program; begun if there was none, or if `reset`.
+
+        Raises:
+            SessionLost: there was one, and it is gone; `reset` begins anew.
+            TooBusy: there are too many sessions.
+            EngineUnavailable: no sandbox could be started.
+        """
+        key = (owner, name)
+        if reset:
+            self._lost.pop(key, None)
+            if (old := self._sessions.pop(key, None)) is not None:
+                old.lose("it was reset")
+        elif key in self._lost:
+            raise SessionLost(name, self._lost[key])
+        session = self._sessions.get(key) or self._begin(owner, name)
+        async with session.in_use:
+            await session.ready.wait()
+            try:
+                yield session
+            finally:
+                session.used_at = anyio.current_time()
+                if session.lost is not None:
+                    self._forget(session)
+
+    async def sweep(self) -> None:
+        """Tidy up from time to time, for as long as the process serves."""
+        while True:
+            await anyio.sleep(SWEEP_S)
+            self.tidy(anyio.current_time())
+
+    def tidy(self, now: float) -> None:
+        """Let go of what nobody used for long."""
+        for session in list(self._sessions.values()):
+            if not session.in_use.locked() and now - session.used_at > self._limits.idle_s:
+                session.lose(f"nobody used it for {self._limits.idle_s:g} s (setting codeact.sessions.idle_s)")
+                self._forget(session)
+
+    def _begin(self, owner: str, name: str) -> Session:
+        if len(self._sessions) >= self._limits.max:
+            self._make_room(owner)
+        session = Session(owner, name, anyio.current_time())
+        self._sessions[owner, name] = session
+        self._tasks.start_soon(self._own, session)
+        return session
+
+    def _make_room(self, owner: str) -> None:
+        """Let go of the session that `owner` has not used for longest, or else of another's that has long been idle.
+
+        Raises:
+            TooBusy: there is none.
+        """
+        setting = "setting codeact.sessions.max"
+        idle = sorted(
+            (each for each in self._sessions.values() if not each.in_use.locked()), key=lambda each: each.used_at
+        )
+        own = [each for each in idle if each.owner == owner]
+        long_idle = [each for each in idle if anyio.current_time() - each.used_at > LONG_IDLE_S]
+        for session in (own or long_idle)[:1]:
+            session.lose(f"it made room for a newer session ({setting})")
+            self._forget(session)
+            return
+        raise TooBusy(
+            f"there are {len(self._sessions)} sessions in use already ({setting}): run the program without a session, "
+            "or try again later"
+        )
+
+    async def _own(self, session: Session) -> None:
+        """Keep the session's sandbox and powers until it is over."""
+        try:
+            with session.starting:
+                await self._places.acquire()
+                try:
+                    await self._own_sandbox(session)
+                finally:
+                    self._places.release()
+        finally:
+            session.ready.set()
+
+    async def _own_sandbox(self, session: Session) -> None:
+        try:
+            worker = await self._launch()
+        except Exception as exc:
+            if not isinstance(exc, SandboxError):
+                log.exception("session %r could not be begun", session.name)
+            session.lose(str(exc) if isinstance(exc, SandboxError) else "an internal error")
+            return
+        # From here on `over` ends it, so that its powers end in their order.
+        session.starting = anyio.CancelScope()
+        try:
+            async with AsyncExitStack() as stack:
+                for bridge in self._configured:
+                    session.lent.append(await stack.enter_async_context(bridge.lend(session.account)))
+                if session.lost is None:
+                    session.kept = worker
+                session.ready.set()
+                await session.over.wait()
+        except Exception:
+            log.exception("session %r ended with an error", session.name)
+            session.lose("an internal error")
+        finally:
+            session.ready.set()
+            await worker.aclose()
+
+    def _forget(self, session: Session) -> None:
+        key = (session.owner, session.name)
+        if self._sessions.get(key) is not session:
+            return
+        del self._sessions[key]
+        self._lost[key] = session.lost or "it has ended"
+        while len(self._lost) > MAX_REMEMBERED:
+            self._lost.popitem(last=False)
+
+
+@asynccontextmanager
+async def open_sessions(
+    limits: SessionLimits, launch: Callable[[], Awaitable[Worker]], configured: tuple[Bridge, ...]
+) -> AsyncGenerator[Sessions]:
+    """Sessions that all end with the block. Their sandboxes are started by `launch`."""
+    async with anyio.create_task_group() as tasks:
+        sessions = Sessions(tasks, limits, launch, configured)
+        tasks.start_soon(sessions.sweep)
+        try:
+            yield sessions
+        finally:
+            tasks.cancel_scope.cancel()

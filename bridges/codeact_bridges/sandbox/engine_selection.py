@@ -1,0 +1,129 @@
+"""Which engine this machine gets, and what it takes to start its workers. Prepared behind the first answers."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import anyio
+
+from codeact_bridges.errors import EngineUnavailable
+from codeact_bridges.guest import COMPONENT
+from codeact_bridges.sandbox import hypervisor
+from codeact_bridges.sandbox.component_cache import compiled_component
+from codeact_bridges.sandbox.port import Worker
+from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
+
+log = logging.getLogger(__name__)
+
+EngineName: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
+
+INSTEAD = "engine = 'auto' or 'wasmtime' runs programs in WebAssembly instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandboxing:
+    """What the operator wants of every sandbox."""
+
+    engine: EngineName
+    memory_mib: int
+    message_bytes: int
+    cache: Path
+    """The user's cache directory, for the compiled guest."""
+
+
+def check_engine(engine: EngineName) -> None:
+    """Raise `EngineUnavailable` where the engine asked for does not work, which takes a micro-VM to know."""
+    if engine == "hyperlight":
+        why_not = hypervisor.obstacle() or hypervisor.probe()
+        if why_not is not None:
+            raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {INSTEAD}")
+
+
+@asynccontextmanager
+async def open_engine(
+    wanted: Sandboxing, say: Callable[[str], None]
+) -> AsyncGenerator[Callable[[], Awaitable[Worker]]]:
+    """A function that starts a worker. The engine is prepared in the background; the function waits for it.
+
+    `say` gets a line for the operator: what was chosen and why, and what takes a while.
+    The function raises `EngineUnavailable` when no engine could be prepared on this machine.
+    """
+    engine = _Engine(wanted, say)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.prepare)
+        try:
+            yield engine.launch
+        finally:
+            tasks.cancel_scope.cancel()
+            await engine.aclose()
+
+
+class _Engine:
+    """Made by `open_engine`."""
+
+    def __init__(self, wanted: Sandboxing, say: Callable[[str], None]) -> None:
+        self._wanted, self._say = wanted, say
+        self._prepared = anyio.Event()
+        self._setup: Setup | None = None
+        self._error = "the engine is not prepared"
+        self._first: Worker | None = None
+        """The worker that proved that Hyperlight works. It is as good as any."""
+
+    async def prepare(self) -> None:
+        """Decide, and keep what the workers need for as long as this runs."""
+        try:
+            if self._wanted.engine == "wasmtime":
+                await self._use_wasmtime()
+            why_not = await self._try_hyperlight()
+            if why_not is None:
+                return
+            if self._wanted.engine == "hyperlight":
+                raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {INSTEAD}")  # noqa: TRY301
+            self._say(
+                "engine: wasmtime. Programs run in WebAssembly in a locked-down process, NOT in a micro-VM, "
+                f"because {why_not}"
+            )
+            await self._use_wasmtime()
+        except EngineUnavailable as exc:
+            self._say(f"no program can run: {exc}")
+            self._error = str(exc)
+            self._prepared.set()
+
+    async def launch(self) -> Worker:
+        await self._prepared.wait()
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._setup is None:
+            raise EngineUnavailable(self._error)
+        return await WorkerProcess.start(self._setup)
+
+    async def aclose(self) -> None:
+        if self._first is not None:
+            await self._first.aclose()
+
+    async def _try_hyperlight(self) -> str | None:
+        """Start a worker whose guest boots in a real micro-VM. Why that failed, or None."""
+        why_not = hypervisor.obstacle()
+        if why_not is not None:
+            return why_not
+        setup = Setup("hyperlight", self._wanted.memory_mib, self._wanted.message_bytes)
+        try:
+            self._first = await WorkerProcess.start(setup)
+        except EngineUnavailable as exc:
+            return hypervisor.explain(str(exc))
+        self._setup = setup
+        self._prepared.set()
+        return None
+
+    async def _use_wasmtime(self) -> None:
+        def on_compile() -> None:
+            self._say("compiling the guest for this machine, once: about 10 s …")
+
+        async with compiled_component(COMPONENT, self._wanted.cache, on_compile) as compiled:
+            self._setup = Setup("wasmtime", self._wanted.memory_mib, self._wanted.message_bytes, compiled)
+            self._prepared.set()
+            await anyio.sleep_forever()

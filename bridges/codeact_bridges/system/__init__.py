@@ -1,0 +1,1 @@
+"""Child processes, threads, task groups and private files of this machine."""

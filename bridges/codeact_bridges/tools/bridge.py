@@ -1,0 +1,253 @@
+"""The tools bridge: all downstream servers together, as one catalog and one way to call.
+
+Starts every server in the background when entered, and closes all of them, side by side, when left. What a program
+asks for while servers are still starting waits for those that could have the answer, and for no others.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from codeact_bridges.errors import DownstreamFailed, UnknownTool
+from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found, named_server
+from codeact_bridges.tools.catalog.shape_store import Learned
+from codeact_bridges.tools.credentials.oauth import Credentials
+from codeact_bridges.tools.credentials.secret_store import Keeper
+from codeact_bridges.tools.downstream.elicitation import Answerer
+from codeact_bridges.tools.downstream.health import ServerStatus
+from codeact_bridges.tools.downstream.results import DEFAULT_LIMIT_BYTES, unwrap, unwrap_resource
+from codeact_bridges.tools.downstream.server import Downstream
+from codeact_bridges.tools.port import Gate, Progress, Rows
+from codeact_bridges.tools.spec import ServerSpec
+from codeact_bridges.values import JsonValue, ToolValue
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 4.0
+"""For all servers together: each is done in 3 s, by force. Our own process has 5 s from SIGTERM to its end."""
+
+MAX_NAMED_FAILURES = 3
+
+DISCOVERY_PATIENCE_S = 5.0
+"""How long a search or a list waits for servers that are still starting. Then it answers with what there is."""
+
+
+class Tools:
+    """The downstream servers. Enter it in the task that leaves it; call it from any."""
+
+    def __init__(
+        self,
+        servers: Iterable[ServerSpec],
+        *,
+        log_dir: Path | None = None,
+        state_dir: Path | None = None,
+        keeper: Keeper | None = None,
+        result_limit_bytes: int = DEFAULT_LIMIT_BYTES,
+    ) -> None:
+        """Without these nothing is written down.
+
+        Args:
+            log_dir: gets one bounded file for what each server writes to stderr and logs.
+            state_dir: gets a file of the shapes that tools were seen to return.
+            keeper: has the access to servers that somebody logged in to.
+        """
+        credentials = Credentials(keeper)
+        self._downstreams = {
+            spec.name: Downstream(spec, log_dir=log_dir, credentials=credentials, on_change=self._changed)
+            for spec in servers
+        }
+        self._result_limit_bytes = result_limit_bytes
+        self._catalog = Catalog(servers=tuple(self._downstreams))
+        self._failed_before: tuple[str, ...] = ()
+        self._listed: tuple[tuple[CatalogTool, ...], ...] = ((),) * len(self._downstreams)
+        self._subscribers: dict[object, Callable[[], None]] = {}
+        self._learned = Learned(state_dir / "shapes.json" if state_dir else None)
+        self._task_group: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task_group = anyio.create_task_group()
+        await self._task_group.__aenter__()
+        for downstream in self._downstreams.values():
+            self._task_group.start_soon(downstream.run, name=f"downstream {downstream.spec.name}")
+        self._task_group.start_soon(self._learned.keep)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        assert self._task_group is not None
+        for downstream in self._downstreams.values():
+            downstream.stop()
+        with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True) as scope:
+            for downstream in self._downstreams.values():
+                await downstream.stopped.wait()
+        if scope.cancelled_caught:
+            slow = [status.name for status in self.statuses() if status.state != "stopped"]
+            log.warning("still closing after %s s, given up: %s", CLOSE_TIMEOUT_S, ", ".join(slow))
+        self._task_group.cancel_scope.cancel()
+        self._learned.write()
+        # Not told of the block's own exception, which it would wrap in a group: it belongs to the caller as it is.
+        await self._task_group.__aexit__(None, None, None)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What may be called now. A new one whenever a list of tools changes."""
+        return self._catalog
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The servers that failed before they told of any tool, in the operator's order."""
+        return tuple(name for name, downstream in self._downstreams.items() if downstream.never_worked)
+
+    def statuses(self) -> tuple[ServerStatus, ...]:
+        """How each server is doing, in the operator's order."""
+        return tuple(downstream.status for downstream in self._downstreams.values())
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called after each change of `catalog` or of `failed`. Returns what ends it."""
+        key = object()
+        self._subscribers[key] = callback
+
+        def unsubscribe() -> None:
+            self._subscribers.pop(key, None)
+
+        return unsubscribe
+
+    async def wait_settled(self, timeout: float | None = None) -> bool:
+        """Wait until every server is ready or has failed. False if `timeout` seconds were not enough."""
+        return await self._wait_for(self._downstreams.values(), timeout)
+
+    def wake(self) -> None:
+        """Start the servers that wait until somebody asks for them."""
+        for downstream in self._downstreams.values():
+            downstream.wake()
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        gate: Gate | None = None,
+        on_progress: Progress | None = None,
+        answerer: Answerer | None = None,
+    ) -> ToolValue:
+        """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
+
+        Raises a `ToolError`: unknown, wrongly called, denied, failed, or out of time.
+        """
+        tool = await self._resolve(name)
+        tool.check(arguments)
+        if gate is not None:
+            await gate(tool, arguments)
+        result = await self._downstreams[tool.server].call(tool, arguments, on_progress, answerer)
+        value = unwrap(tool, result, self._result_limit_bytes)
+        if tool.output_schema is None:
+            self._learned.learn(tool, value)
+        return value
+
+    async def read_resource(self, server: str, uri: str) -> ToolValue:
+        """What a link leads to: the resource `uri` of `server`. The caller sees to it that the link was given."""
+        if (downstream := self._downstreams.get(server)) is None:
+            raise UnknownTool("", server[:200], "there is no such server")
+        return unwrap_resource(server, uri, await downstream.read(uri), self._result_limit_bytes)
+
+    async def search(self, query: str, server: str | None = None, limit: int = 10) -> Rows:
+        """The tools that fit `query`, best first: objects with `name`, `signature` and `summary`.
+
+        Raises `DownstreamFailed` if `server` has none to search because it failed. Others that failed are left out.
+        """
+        await self._discover(server)
+        rows = [_row(tool) for tool in self._catalog.search(query, server, limit)]
+        if not rows and server is not None:
+            self._check_it_told(server)
+        return rows
+
+    async def describe(self, name: str) -> str:
+        """Signature, what it returns, and the description of the tool `name`."""
+        tool = await self._resolve(name)
+        seen = self._learned.shape(tool)
+        return self._catalog.describe(tool.full_name, str(seen) if seen else None)
+
+    async def list(self, server: str | None = None) -> Rows:
+        """All tools, or those of one server: objects with `name`, `signature` and `summary`.
+
+        Raises `DownstreamFailed` if `server` has none to show because it failed. Others that failed are left out.
+        """
+        await self._discover(server)
+        rows = [_row(tool) for tool in self._catalog.of_server(server)]
+        if not rows and server is not None:
+            self._check_it_told(server)
+        return rows
+
+    def _check_it_told(self, server: str) -> None:
+        """Raise `DownstreamFailed` if `server` is one that has not told of its tools, for what is then no list."""
+        for downstream in self._named(server) if named_server(server, self._downstreams) is not None else ():
+            if (reason := downstream.why_silent()) is not None:
+                raise DownstreamFailed("", downstream.spec.name, reason)
+
+    async def _resolve(self, name: str) -> CatalogTool:
+        """The tool called `name`; if there is none yet, after those servers have settled that could have it."""
+        try:
+            return self._catalog.resolve(name)
+        except UnknownTool:
+            server = named_server(name, self._downstreams)
+            possible = self._named(server)
+            for downstream in possible:
+                downstream.poke()
+            await self._wait_for(possible, None)
+        if server is not None and (failed := self._failed(possible)):
+            raise DownstreamFailed(server, name[len(server) + 1 :], failed[0].why_failed())
+        try:
+            return self._catalog.resolve(name)
+        except UnknownTool as exc:
+            if not (failed := self._failed(possible)):
+                raise
+            missing = "; ".join(f"{one.spec.name}: {one.why_failed()}" for one in failed[:MAX_NAMED_FAILURES])
+            raise UnknownTool(exc.server, exc.tool, f"{exc.reason}. Not asked, because they failed: {missing}") from exc
+
+    async def _discover(self, server: str | None) -> None:
+        """Have the servers that are asked about tell of their tools, as far as they do so soon."""
+        asked = tuple(self._named(server))
+        for downstream in asked:
+            if server is None:
+                downstream.wake()
+            else:
+                downstream.poke()
+        await self._wait_for(asked, DISCOVERY_PATIENCE_S)
+
+    def _named(self, server: str | None) -> Iterable[Downstream]:
+        known = None if server is None else named_server(server, self._downstreams)
+        return self._downstreams.values() if known is None else (self._downstreams[known],)
+
+    @staticmethod
+    def _failed(downstreams: Iterable[Downstream]) -> Sequence[Downstream]:
+        return [one for one in downstreams if one.never_worked]
+
+    async def _wait_for(self, downstreams: Iterable[Downstream], timeout: float | None) -> bool:
+        """Wait until none of them is starting. Each start is bounded, so this is too."""
+        with anyio.move_on_after(timeout) as scope:
+            for downstream in downstreams:
+                await downstream.settled()
+        return not scope.cancelled_caught
+
+    def _changed(self) -> None:
+        """Some server is doing differently. Make a new catalog if that is about its tools."""
+        listed, failed = tuple(downstream.tools for downstream in self._downstreams.values()), self.failed
+        same = all(now is before for now, before in zip(listed, self._listed, strict=True))
+        if same and failed == self._failed_before:
+            return
+        self._listed, self._failed_before = listed, failed
+        if not same:
+            self._catalog = Catalog.of({name: downstream.tools for name, downstream in self._downstreams.items()})
+        for callback in tuple(self._subscribers.values()):
+            callback()
+
+
+def _row(tool: CatalogTool) -> JsonValue:
+    row = found(tool)
+    return {"name": row.name, "signature": row.signature, "summary": row.summary}

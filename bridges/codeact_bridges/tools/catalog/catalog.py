@@ -1,0 +1,238 @@
+"""What the guest may call: which tools there are, what they are called, how they look in Python. Pure and frozen.
+
+A name is `server.tool`. The bare tool name works where it is unique, and whatever is not a letter or a digit may be
+written as an underscore, so that every tool has a name that is a Python identifier.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+
+from codeact_bridges.errors import BadArguments, UnknownTool
+from codeact_bridges.text import first_sentence, lines, one_line
+from codeact_bridges.tools.catalog.argument_check import ArgumentsCheck
+from codeact_bridges.tools.catalog.schema import Schema, properties
+from codeact_bridges.tools.catalog.search import Entry, SearchIndex
+from codeact_bridges.tools.catalog.signature import Signature, signature_of
+from codeact_bridges.values import JsonValue
+
+MAX_SUMMARY = 120
+MAX_DESCRIPTION = 4_000
+MAX_SHOWN_NAME = 120
+MAX_NEAREST = 4
+MAX_LISTED = 1_000
+"""Tools in one answer of `search` or `list`."""
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogTool:
+    """One tool of one downstream server."""
+
+    server: str
+    name: str
+    """As programs write it: the server's own name, unless the operator gave another (`offer.py`)."""
+    description: str = ""
+    input_schema: Schema = field(default_factory=dict[str, JsonValue])
+    output_schema: Schema | None = None
+    read_only: bool = False
+    idempotent: bool = False
+    """What the server says of itself: good for deciding whether a lost call may be repeated, not for trusting it."""
+    destructive: bool = False
+    """Only where the server says so: the specification's own default would make nearly every tool destructive."""
+    open_world: bool = True
+    """False only where the server says that it stays in a closed world, as a calculator does."""
+    sent_as: str = ""
+    """As the server spells it, where that is not `name`."""
+    fixed: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], repr=False)
+    """Arguments that the operator puts into every call. The schema does not know of them."""
+    withheld: frozenset[str] = frozenset()
+    """Names of arguments that a program cannot give: those in `fixed`, and those that are left out."""
+    timeout_s: float | None = None
+    """How long a call may take, where the operator says so for this tool."""
+    literal: bool = False
+    """Its text is read as a Python literal, where it is one."""
+
+    @property
+    def full_name(self) -> str:
+        """`server.tool`, as it is written in a program."""
+        return f"{self.server}.{self.name}"
+
+    @property
+    def own_name(self) -> str:
+        """As the server spells it: this is what is sent."""
+        return self.sent_as or self.name
+
+    @cached_property
+    def signature(self) -> Signature:
+        return signature_of(self.full_name, self.input_schema, self.output_schema)
+
+    @cached_property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return first_sentence(self.description, MAX_SUMMARY)
+
+    @cached_property
+    def _check(self) -> ArgumentsCheck:
+        return ArgumentsCheck(self.input_schema)
+
+    def is_same_as(self, other: "CatalogTool") -> bool:
+        """Whether the server says the same of both."""
+        return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self))
+
+    def check(self, arguments: Mapping[str, JsonValue]) -> None:
+        """Raise `BadArguments` if `arguments` do not fit. Says everything that is wrong, and how it would be right."""
+        problems = [f"there is no {name!r}" for name in sorted(self.withheld & arguments.keys())]
+        if problems := problems or self._check.problems(arguments):
+            raise BadArguments(self.server, self.name, f"{'; '.join(problems)}. Signature: {self.signature}")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tool as search results and lists show it."""
+
+    name: str
+    signature: str
+    summary: str
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """Every tool of every server. To change it, make another."""
+
+    tools: tuple[CatalogTool, ...] = ()
+    servers: tuple[str, ...] = ()
+    """In the operator's order, also those that have no tools."""
+
+    @staticmethod
+    def of(tools_by_server: Mapping[str, Iterable[CatalogTool]]) -> "Catalog":
+        """The catalog of these servers."""
+        return Catalog(tuple(tool for tools in tools_by_server.values() for tool in tools), tuple(tools_by_server))
+
+    def resolve(self, name: str) -> CatalogTool:
+        """The tool that a program calls `name`. Raises `UnknownTool`, which names the nearest ones."""
+        for names in (self._full_names, self._exact_names, self._loose_names):
+            found = names.get(name if names is not self._loose_names else _loose(name), ())
+            if len(found) == 1:
+                return found[0]
+            if found:
+                candidates = _some(found)
+                raise UnknownTool(
+                    "", one_line(name, MAX_SHOWN_NAME), f"several servers have it, say which: {candidates}"
+                )
+        raise UnknownTool("", one_line(name, MAX_SHOWN_NAME), self._nearest(name))
+
+    def search(self, query: str, server: str | None = None, limit: int = 10) -> list[CatalogTool]:
+        """The tools that fit `query`, best first. A tool that is called just so comes before all."""
+        limit = max(0, min(limit, MAX_LISTED))
+        named = self._exact_names.get(query.strip(), ()) or self._loose_names.get(_loose(query.strip()), ())
+        # A server's tools are picked from all that fit; there is nothing to win from a second index.
+        ranked = (self.tools[at] for at in self._index.find(query, limit if server is None else len(self.tools)))
+        wanted = dict.fromkeys(tool for tool in (*named, *ranked) if server is None or _same(tool.server, server))
+        return list(wanted)[:limit]
+
+    def of_server(self, server: str | None = None) -> list[CatalogTool]:
+        """All tools, or those of one server. Raises `UnknownTool` where there is no such server."""
+        if server is None:
+            return list(self.tools)
+        if not any(_same(known, server) for known in self.servers):
+            shown = ", ".join(one_line(known, MAX_SHOWN_NAME) for known in self.servers[:20])
+            raise UnknownTool(
+                "", one_line(server, MAX_SHOWN_NAME), f"there is no such server; there are: {shown or 'none'}"
+            )
+        return [tool for tool in self.tools if _same(tool.server, server)]
+
+    def describe(self, name: str, seen: str | None = None) -> str:
+        """Everything a program needs to know to call the tool. `seen` is the shape of what it has returned so far."""
+        tool = self.resolve(name)
+        parts = [str(tool.signature)]
+        if tool.output_schema is None:
+            parts.append(f"returns (seen so far): {seen}" if seen else "returns: not declared; print a result to see")
+        if tool.description:
+            parts.append(lines(tool.description, MAX_DESCRIPTION))
+        return "\n\n".join(parts)
+
+    @cached_property
+    def _full_names(self) -> Mapping[str, tuple[CatalogTool, ...]]:
+        return _grouped((tool.full_name, tool) for tool in self.tools)
+
+    @cached_property
+    def _exact_names(self) -> Mapping[str, tuple[CatalogTool, ...]]:
+        return _grouped((tool.name, tool) for tool in self.tools)
+
+    @cached_property
+    def _loose_names(self) -> Mapping[str, tuple[CatalogTool, ...]]:
+        names = ((name, tool) for tool in self.tools for name in (_loose(tool.full_name), _loose(tool.name)))
+        return _grouped(names)
+
+    @cached_property
+    def _index(self) -> SearchIndex:
+        return SearchIndex(
+            Entry(tool.server, tool.name, tool.description, tuple(properties(tool.input_schema))) for tool in self.tools
+        )
+
+    def _nearest(self, name: str) -> str:
+        """What to say to somebody who asks for a tool that is not there."""
+        name = name[:MAX_SHOWN_NAME]
+        if not self.tools:
+            return "there are no tools at all"
+        own = [tool for tool in self.tools if _same(tool.server, name)]
+        if own:
+            more = f" (list_tools({one_line(own[0].server, MAX_SHOWN_NAME)!r}) shows all)" if own[MAX_NEAREST:] else ""
+            return f"this is a server; its tools: {_some(own)}{more}"
+        server = named_server(name, self.servers)
+        # Where the server is right only the rest can be wrong, and what all its tools share would drown the difference.
+        spellings = (
+            ((_loose(tool.name), tool) for tool in self.tools if tool.server == server)
+            if server is not None
+            else ((spelled, tool) for tool in self.tools for spelled in (_loose(tool.full_name), _loose(tool.name)))
+        )
+        names = dict(spellings)
+        asked = _loose(name[len(server) + 1 :] if server is not None else name)
+        alike = difflib.get_close_matches(asked, names, n=MAX_NEAREST, cutoff=0.65)
+        near = list(dict.fromkeys(_shown(names[spelled]) for spelled in alike))
+        near = near or [_shown(tool) for tool in self.search(name, limit=MAX_NEAREST)]
+        hint = "search_tools(words) finds tools"
+        return (
+            f"there is no such tool; did you mean {' or '.join(near)}? {hint}"
+            if near
+            else f"there is no such tool; {hint}"
+        )
+
+
+def found(tool: CatalogTool) -> Found:
+    """`tool` as search results and lists show it."""
+    return Found(one_line(tool.full_name, MAX_SHOWN_NAME), tool.signature.line, tool.summary)
+
+
+def named_server(name: str, servers: Iterable[str]) -> str | None:
+    """Which of `servers` the name of a server or of a tool speaks of, if it names one."""
+    loose = _loose(name)
+    named = [server for server in servers if loose == _loose(server) or loose.startswith(f"{_loose(server)}_")]
+    return max(named, key=len, default=None)
+
+
+def _grouped(names: Iterable[tuple[str, CatalogTool]]) -> Mapping[str, tuple[CatalogTool, ...]]:
+    groups: dict[str, dict[CatalogTool, None]] = {}
+    for name, tool in names:
+        groups.setdefault(name, {})[tool] = None
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def _loose(name: str) -> str:
+    return re.sub(r"\W", "_", name)
+
+
+def _same(server: str, other: str) -> bool:
+    return server == other or _loose(server) == _loose(other)
+
+
+def _some(tools: Sequence[CatalogTool]) -> str:
+    """The names of the first few, and how many more there are."""
+    more = len(tools) - MAX_NEAREST
+    return ", ".join(map(_shown, tools[:MAX_NEAREST])) + (f" and {more} more" if more > 0 else "")
+
+
+def _shown(tool: CatalogTool) -> str:
+    return one_line(tool.full_name, MAX_SHOWN_NAME)

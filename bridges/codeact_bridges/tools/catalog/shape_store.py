@@ -1,0 +1,121 @@
+"""What tools without an output schema were seen to return, kept across restarts: shapes, which have types and keys and
+no values, in one file that only its owner can read.
+
+Written a moment after something new was seen, whole or not at all. Several of our processes may share the file: each
+adds what it saw to what it finds there.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
+
+import anyio
+
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.catalog.shapes import Shape, from_plain, merged, plain, shape_of
+from codeact_bridges.tools.credentials.secret_store import read_small, write_private
+from codeact_bridges.values import ToolValue
+
+log = logging.getLogger(__name__)
+
+MAX_KEPT = 2_000
+"""Tools that are remembered; the ones learned last stay."""
+
+MAX_FILE_BYTES = 2_000_000
+MAX_SHAPE_BYTES = 8_000
+PAUSE_S = 1.0
+"""Between something new and its being written: a loop of calls is written once."""
+
+_VERSION: Final = 1
+
+
+class Learned:
+    """The shapes that were seen, by tool."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._shapes = _read(path) if path else {}
+        self._new: dict[str, Shape] = {}
+        """Not written yet."""
+        self._something_new = anyio.Event()
+
+    def shape(self, tool: CatalogTool) -> Shape | None:
+        """What `tool` has returned so far."""
+        return self._shapes.get(_key(tool))
+
+    def learn(self, tool: CatalogTool, value: ToolValue) -> None:
+        """`tool` has returned `value`."""
+        key = _key(tool)
+        known = self._shapes.get(key)
+        shape = shape_of(value) if known is None else merged(known, shape_of(value))
+        if shape == known:
+            return
+        self._shapes.pop(key, None)  # to the end: the oldest go first
+        self._shapes[key] = self._new[key] = shape
+        while len(self._shapes) > MAX_KEPT:
+            self._shapes.pop(next(iter(self._shapes)))
+        self._something_new.set()
+
+    async def keep(self) -> None:
+        """Write what is new, until cancelled."""
+        while self._path is not None:
+            await self._something_new.wait()
+            self._something_new = anyio.Event()
+            await anyio.sleep(PAUSE_S)
+            self.write()
+
+    def write(self) -> None:
+        """Write what is new, if anything is."""
+        if self._path is None or not self._new:
+            return
+        both = _read(self._path)
+        for key, shape in self._new.items():
+            known = both.pop(key, None)
+            both[key] = shape if known is None else merged(known, shape)
+        self._new = {}
+        try:
+            write_private(self._path, _text(both))
+        except OSError as exc:
+            log.warning("no longer keeping what tools return in %s: %s", self._path, exc)
+            self._path = None
+
+
+def _key(tool: CatalogTool) -> str:
+    """Its arguments are part of what it is: another server of the same name has other tools, or tools that take other
+    arguments."""
+    schema = json.dumps(tool.input_schema, sort_keys=True, default=repr)
+    return f"{tool.server}.{tool.own_name}#{hashlib.sha256(schema.encode(errors='replace')).hexdigest()[:12]}"
+
+
+def _text(shapes: Mapping[str, Shape]) -> str:
+    lines: list[str] = []
+    size = 0
+    for key, shape in reversed(list(shapes.items())[-MAX_KEPT:]):
+        line = f"{json.dumps(key)}: {json.dumps(plain(shape), ensure_ascii=False)}"
+        if len(line) > MAX_SHAPE_BYTES:
+            continue
+        size += len(line.encode(errors="replace")) + 3
+        if size > MAX_FILE_BYTES - 100:
+            break
+        lines.append(line)
+    body = ",\n".join(reversed(lines))
+    return f'{{"version": {_VERSION}, "shapes": {{\n{body}\n}}}}\n'
+
+
+def _read(path: Path) -> dict[str, Shape]:
+    """The shapes in the file, as far as they can be read."""
+    text = read_small(path, MAX_FILE_BYTES)
+    if text is None:
+        return {}
+    try:
+        found = cast("dict[str, object]", json.loads(text))
+        if found["version"] != _VERSION:
+            return {}
+        shapes = cast("dict[str, object]", found["shapes"])
+        return {key: from_plain(shape) for key, shape in shapes.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+        log.warning("what tools return is learned anew: %s cannot be read: %r", path, exc)
+        return {}

@@ -1,0 +1,1 @@
+"""How we log in to downstream servers, and where that is stored."""

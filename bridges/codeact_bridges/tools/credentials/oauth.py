@@ -1,0 +1,191 @@
+"""Access to a remote server that asks for OAuth: `mcp`'s own providers, with what they forget between two lives.
+
+They keep tokens and the client's registration, and forget when a token expires and where to renew it: after a restart
+an expired token would mean a new login. Here all of it is kept as one text.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import httpx2
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthFlowError
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
+from mcp.client.auth.oauth2 import OAuthContext
+from mcp.shared.auth import (
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthMetadata,
+    OAuthToken,
+    ProtectedResourceMetadata,
+)
+from pydantic import AnyUrl, BaseModel, ValidationError
+
+from codeact_bridges.tools.credentials.secret_store import InMemory, Keeper, name_for
+from codeact_bridges.tools.spec import HttpServer, OAuth
+
+# It logs each failure with its traceback. We say the reason once, as that of the server.
+logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL)
+
+ANY_REDIRECT = "http://127.0.0.1/callback"
+
+
+class LoginNeededError(Exception):
+    """Nobody has logged in to this server, or the login is over."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"it needs a login: run `codeact-mcp login {server}` with the same --config")
+
+
+class _Record(BaseModel, frozen=True):
+    """Everything that is kept of one access."""
+
+    tokens: OAuthToken
+    expires_at: float | None = None
+    client: OAuthClientInformationFull | None = None
+    authorization_server: OAuthMetadata | None = None
+    resource: ProtectedResourceMetadata | None = None
+
+
+class Access:
+    """The access to one server, as it is kept. What `mcp` calls a token storage."""
+
+    def __init__(self, spec: HttpServer, keeper: Keeper) -> None:
+        self.name = name_for(spec.name, spec.url)
+        self._keeper = keeper
+        self._client: OAuthClientInformationFull | None = _known_client(spec.oauth) if spec.oauth else None
+        self.context: OAuthContext | None = None
+        """Of the provider that this is the storage of."""
+
+    async def record(self) -> _Record | None:
+        """What is kept, if it can be read."""
+        text = await self._keeper.load(self.name)
+        try:
+            return _Record.model_validate_json(text) if text else None
+        except ValidationError:
+            return None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        record = await self.record()
+        if record is None:
+            return None
+        left_s = None if record.expires_at is None else int(record.expires_at - time.time())
+        return record.tokens.model_copy(update={"expires_in": left_s})
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        context = self.context
+        record = _Record(
+            tokens=tokens,
+            expires_at=None if tokens.expires_in is None else time.time() + tokens.expires_in,
+            client=context.client_info if context else self._client,
+            authorization_server=context.oauth_metadata if context else None,
+            resource=context.protected_resource_metadata if context else None,
+        )
+        await self._keeper.save(self.name, record.model_dump_json(exclude_none=True))
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        if self._client is not None:
+            return self._client
+        record = await self.record()
+        return record.client if record else None
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self._client = client_info  # kept with the tokens that it leads to
+
+
+class _Provider(OAuthClientProvider):
+    """Authorization code with PKCE, able to renew a token after a restart."""
+
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        access = cast(Access, self.context.storage)
+        if (record := await access.record()) is None or self.context.current_tokens is None:
+            return
+        self.context.update_token_expiry(self.context.current_tokens)
+        self.context.oauth_metadata = self.context.oauth_metadata or record.authorization_server
+        self.context.protected_resource_metadata = self.context.protected_resource_metadata or record.resource
+
+
+def provider(
+    spec: HttpServer,
+    access: Access,
+    *,
+    redirect_uri: str = ANY_REDIRECT,
+    show: Callable[[str], Awaitable[None]] | None = None,
+    come_back: Callable[[], Awaitable[AuthorizationCodeResult]] | None = None,
+) -> httpx2.Auth:
+    """What authenticates the requests to `spec`. Without `show` and `come_back` nobody can log in."""
+    oauth = spec.oauth
+    assert oauth is not None
+    if oauth.grant == "client_credentials":
+        return ClientCredentialsOAuthProvider(
+            server_url=spec.url,
+            storage=access,
+            client_id=oauth.client_id or "",
+            client_secret=oauth.client_secret or "",
+            scope=oauth.scope,
+            issuer=oauth.issuer,
+        )
+
+    async def nobody_is_there(_: str) -> None:
+        raise LoginNeededError(spec.name)
+
+    async def nobody_comes_back() -> AuthorizationCodeResult:
+        raise LoginNeededError(spec.name)
+
+    made = _Provider(
+        spec.url,
+        OAuthClientMetadata(
+            client_name="codeact-mcp",
+            redirect_uris=[AnyUrl(redirect_uri)],
+            grant_types=["authorization_code", "refresh_token"],
+            response_types=["code"],
+            token_endpoint_auth_method="client_secret_post" if oauth.client_secret else "none",
+            scope=oauth.scope,
+        ),
+        access,
+        redirect_handler=show or nobody_is_there,
+        callback_handler=come_back or nobody_comes_back,
+    )
+    access.context = made.context
+    return made
+
+
+class Credentials:
+    """The access to each server that asks for it, for all connections of this process."""
+
+    def __init__(self, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper or InMemory()
+        self._own = InMemory()
+        """Tokens that we can have again at any time: never written down."""
+
+    async def auth(self, spec: HttpServer) -> httpx2.Auth | None:
+        """What authenticates a new connection to `spec`. Raises `LoginNeededError`."""
+        if spec.oauth is None:
+            return None
+        if spec.oauth.grant == "client_credentials":
+            return provider(spec, Access(spec, self._own))
+        access = Access(spec, self._keeper)
+        if await access.get_tokens() is None:
+            # Before anything is sent: `mcp` would register us as a new client at every attempt.
+            raise LoginNeededError(spec.name)
+        return provider(spec, access)
+
+
+def _known_client(oauth: OAuth) -> OAuthClientInformationFull | None:
+    """Us, where the authorization server has been told of us by hand."""
+    if oauth.client_id is None:
+        return None
+    return OAuthClientInformationFull(
+        client_id=oauth.client_id,
+        client_secret=oauth.client_secret,
+        redirect_uris=[AnyUrl(ANY_REDIRECT)],
+        grant_types=["authorization_code", "refresh_token"],
+        token_endpoint_auth_method="client_secret_post" if oauth.client_secret else "none",
+        scope=oauth.scope,
+        issuer=oauth.issuer,
+    )
+
+
+__all__ = ["ANY_REDIRECT", "Access", "Credentials", "LoginNeededError", "OAuthFlowError", "provider"]

@@ -1,0 +1,129 @@
+"""What a downstream server asks in the middle of a call: the user, the client's model, the client's roots.
+
+Forwarded only where it is certain whose run it belongs to. A server of the 2026-07-28 era answers a call with its
+questions and is called again with the answers, so that a question belongs to that call. A handshake server asks by a
+request of its own that does not say which call it is about: those are never declared as possible, and refused.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias, cast
+
+from mcp.types import (
+    CreateMessageRequest,
+    ElicitRequest,
+    ElicitRequestURLParams,
+    InputRequest,
+    InputRequiredResult,
+    InputResponse,
+    InputResponses,
+)
+from pydantic import TypeAdapter, ValidationError
+
+from codeact_bridges.errors import DownstreamFailed
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.downstream.failure_text import reason_of
+from codeact_bridges.values import JsonValue
+
+QuestionKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
+"""A form for the user to fill in, an address to visit, a text from the client's model, the client's roots."""
+
+MAX_ROUNDS = 10
+"""Times one call may ask before it is given up."""
+
+MAX_QUESTIONS = 20
+"""In one round. Somebody has to answer each."""
+
+MAX_QUESTION_CHARS = 100_000
+"""Of one question in JSON. A person reads it, or a model."""
+
+CAPABILITIES_KEY: Final = "codeact-mcp/capabilities"
+"""In the `_meta` of a request on its way to the transport, which says with it what this one call can be asked."""
+
+_RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuestion:
+    """One thing that a server wants to know in the middle of a call."""
+
+    server: str
+    tool: str
+    kind: QuestionKind
+    params: Mapping[str, JsonValue]
+    """As in the protocol's request of this kind (`elicitation/create` and so on)."""
+
+
+class Answerer(Protocol):
+    """Passes questions to the client of the run that made the call."""
+
+    @property
+    def serves(self) -> frozenset[QuestionKind]:
+        """What the client can answer. Nothing else is declared to the server."""
+        ...
+
+    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+        """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
+        ...
+
+
+def declared(answerer: Answerer) -> JsonValue:
+    """The client capabilities that a call with this answerer declares."""
+    modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in answerer.serves}
+    others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in answerer.serves}
+    return others | ({"elicitation": modes} if modes else {})
+
+
+async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: Answerer | None) -> InputResponses:
+    """The answers to all that the server asks, one after the other: a person reads one question at a time.
+
+    Raises:
+        DownstreamFailed: it asks what nobody can answer.
+    """
+    requests = asked.input_requests or {}
+    if len(requests) > MAX_QUESTIONS:
+        raise DownstreamFailed(tool.server, tool.name, f"it asks {len(requests)} questions at once")
+    found: InputResponses = {}
+    for key, request in requests.items():
+        question = _question(request, tool)
+        if answerer is None or question.kind not in answerer.serves:
+            reason = f"it asks the client a question ({request.method}: {question.kind}), which cannot be passed on"
+            raise DownstreamFailed(tool.server, tool.name, reason)
+        answer = await answerer.pass_on(question)
+        try:
+            found[key] = _RESPONSE.validate_python(dict(answer))
+        except ValidationError as exc:
+            reason = f"the client's answer to its question cannot be passed on: {reason_of(exc)}"
+            raise DownstreamFailed(tool.server, tool.name, reason) from exc
+    return found
+
+
+def _question(request: InputRequest, tool: CatalogTool) -> ServerQuestion:
+    """The question, without what was never declared: a look at the client's other context, tools for its model.
+
+    Raises:
+        DownstreamFailed: it is too long, or makes no sense without those.
+    """
+    params = request.params.model_dump(by_alias=True, mode="json", exclude_none=True) if request.params else {}
+    for key in ("_meta", "task", "includeContext"):
+        params.pop(key, None)
+    if isinstance(url := params.get("url"), str) and not url.startswith(("https://", "http://")):
+        raise DownstreamFailed(tool.server, tool.name, "it sends the user to an address that is not of the web")
+    if "tools" in params:
+        raise DownstreamFailed(tool.server, tool.name, "it wants the client's model to use tools, which nobody offered")
+    if (size := len(json.dumps(params))) > MAX_QUESTION_CHARS:
+        raise DownstreamFailed(tool.server, tool.name, f"it asks a question of {size:,} characters")
+    return ServerQuestion(tool.server, tool.name, _kind(request), cast("dict[str, JsonValue]", params))
+
+
+def _kind(request: InputRequest) -> QuestionKind:
+    match request:
+        case ElicitRequest(params=ElicitRequestURLParams()):
+            return "url"
+        case ElicitRequest():
+            return "form"
+        case CreateMessageRequest():
+            return "sampling"
+        case _:
+            return "roots"

@@ -1,0 +1,232 @@
+"""What a downstream tool answered, as the value that the program gets. Pure.
+
+Faithful or not at all: structured content as it is; else one text, read as JSON where that loses nothing, or as a
+Python literal where the operator says that the server writes them; else the text; several parts as several. What JSON
+cannot carry (NaN, half a surrogate pair) or what is too large is an error that says so, never a value that differs.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+from mcp.types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ReadResourceResult,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+)
+
+from codeact_bridges.errors import DownstreamFailed
+from codeact_bridges.text import lines
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.catalog.schema import wrapped_result
+from codeact_bridges.tools.downstream.literals import MAX_CHARS, literal_or_text
+from codeact_bridges.tools.transports.streams import has_too_many_parts
+from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
+
+DEFAULT_LIMIT_BYTES = 16_000_000
+MAX_ERROR = 4_000
+"""Characters of a server's own error message that reach the program."""
+
+MAX_LITERALS = MAX_CHARS
+"""Bytes of all texts of one result that are read as Python literals, which takes half a second for so many."""
+
+_STRICT_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+_LAX_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
+def unwrap(tool: CatalogTool, result: CallToolResult, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> ToolValue:
+    """The value of `result`. Raises `DownstreamFailed` if it is an error or cannot be handed over as it is."""
+    if result.is_error:
+        raise DownstreamFailed(tool.server, tool.name, _error_text(result))
+    try:
+        value, size = _value_and_size(tool, result, limit_bytes)
+    except ValueError as exc:
+        raise DownstreamFailed(tool.server, tool.name, f"the result cannot be read: {_why(exc)}") from exc
+    if size > limit_bytes:
+        reason = f"the result has {size:,} bytes, more than the {limit_bytes:,} allowed; ask for less of it"
+        raise DownstreamFailed(tool.server, tool.name, reason)
+    return value
+
+
+def _value_and_size(tool: CatalogTool, result: CallToolResult, limit_bytes: int) -> tuple[ToolValue, int]:
+    structured = cast(JsonValue, result.structured_content)
+    if structured is None and "structured_content" not in result.model_fields_set:
+        return _from_content(tool, result.content, limit_bytes)
+    if wrapped_result(tool.output_schema) is not None:
+        structured = _unwrapped(structured)
+    try:
+        size = len(_STRICT_JSON.encode(structured).encode())
+    except (ValueError, RecursionError) as exc:
+        # Text, if the server sent both, still says exactly what it meant.
+        if any(isinstance(part, TextContent) for part in result.content):
+            return _from_content(tool, result.content, limit_bytes)
+        raise ValueError(f"JSON cannot say what it holds: {_why(exc)}") from exc
+    media = [_part(tool.server, part, _as_it_is) for part in result.content if not isinstance(part, TextContent)]
+    if not media:
+        return Data(structured), size
+    # Pictures are not in the structured part, and are what the tool was called for.
+    return Parts((Data(structured), *(value for value, _ in media))), size + sum(size for _, size in media)
+
+
+def _unwrapped(value: JsonValue) -> JsonValue:
+    return value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value
+
+
+def _from_content(tool: CatalogTool, content: Sequence[ContentBlock], limit_bytes: int) -> tuple[ToolValue, int]:
+    # Before anything is read: texts that are too large are refused, and reading them could take many seconds.
+    size = sum(_size(part.text) for part in content if isinstance(part, TextContent))
+    read = _as_it_is if size > limit_bytes else _literal if tool.literal and size <= MAX_LITERALS else json_or_text
+    return _as_one([_part(tool.server, part, read) for part in content])
+
+
+def _as_it_is(text: str) -> JsonValue:
+    return text
+
+
+def _literal(text: str) -> JsonValue:
+    value = json_or_text(text)
+    return literal_or_text(text) if value == text else value
+
+
+def _as_one(parts: Sequence[tuple[Data | Media | Link, int]]) -> tuple[ToolValue, int]:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Data(None), 0
+    return Parts(tuple(value for value, _ in parts)), sum(size for _, size in parts)
+
+
+def _part(server: str, part: ContentBlock, read: Callable[[str], JsonValue]) -> tuple[Data | Media | Link, int]:
+    match part:
+        case TextContent(text=text):
+            return Data(read(text)), _size(text)
+        case ImageContent(data=data, mime_type=mime):
+            return Media("image", mime, _base64(data)), len(data)
+        case AudioContent(data=data, mime_type=mime):
+            return Media("audio", mime, _base64(data)), len(data)
+        case ResourceLink():
+            return Link(str(part.uri), part.name, part.mime_type, server), _size(part.name)
+        case EmbeddedResource():
+            return _resource(part.resource)
+
+
+def unwrap_resource(
+    server: str, uri: str, result: ReadResourceResult, limit_bytes: int = DEFAULT_LIMIT_BYTES
+) -> ToolValue:
+    """The content of the resource `uri`. Raises `DownstreamFailed` if it cannot be handed over as it is."""
+    try:
+        value, size = _as_one([_resource(inner) for inner in result.contents])
+    except ValueError as exc:
+        raise DownstreamFailed(server, uri, f"the resource cannot be read: {_why(exc)}") from exc
+    if size > limit_bytes:
+        reason = f"the resource has {size:,} bytes, more than the {limit_bytes:,} allowed"
+        raise DownstreamFailed(server, uri, reason)
+    return value
+
+
+def _resource(inner: TextResourceContents | BlobResourceContents) -> tuple[Media, int]:
+    if isinstance(inner, BlobResourceContents):
+        mime = inner.mime_type or "application/octet-stream"
+        return Media("resource", mime, _base64(inner.blob), str(inner.uri)), len(inner.blob)
+    data = base64.b64encode(inner.text.encode(errors="replace")).decode()
+    return Media("resource", inner.mime_type or "text/plain", data, str(inner.uri)), len(data)
+
+
+def _base64(data: str) -> str:
+    """`data`, which is base64. Raises ValueError if it is not, so that the program never meets it."""
+    base64.b64decode(data, validate=True)
+    return data
+
+
+def json_or_text(text: str) -> JsonValue:
+    """`text` read as JSON where that keeps everything it says, else `text`.
+
+    Kept as text are therefore: NaN and Infinity, numbers too large for a float or too long to read, an object with a
+    key twice, half a surrogate pair, and a bare number that Python would write differently, which is a version or a
+    code more often than an amount (`3.10`). So is what has more parts than a message may have.
+    """
+    stripped = text.strip()
+    if not stripped or stripped[0] not in '{["-0123456789tfn':
+        return text
+    if has_too_many_parts(stripped):
+        return text
+    # A hook in Python for each of a million numbers takes a second: only where a number may be too large for a float.
+    reader = _JSON_READER_OF_LARGE if _MAY_BE_LARGE.search(stripped) else _JSON_READER
+    try:
+        value = cast(JsonValue, reader.decode(stripped))
+        if "\\ud" in stripped or "\\uD" in stripped:
+            _STRICT_JSON.encode(value).encode()
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, int | float) and not isinstance(value, bool) and json.dumps(value) != stripped:
+        return text
+    return value
+
+
+def _only_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("too large for a float")
+    return value
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON_READER = json.JSONDecoder(object_pairs_hook=_only_once, parse_constant=_no_constant)
+_JSON_READER_OF_LARGE = json.JSONDecoder(object_pairs_hook=_only_once, parse_float=_finite, parse_constant=_no_constant)
+# Without either a number is less than 1e100 * 1e99.
+_MAY_BE_LARGE: Final = re.compile(r"[0-9][eE]\+?[0-9]{3}|[0-9]{100}")
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+
+def _why(exc: Exception) -> str:
+    match exc:
+        case UnicodeEncodeError():
+            return "half of a surrogate pair"
+        case RecursionError():
+            return "too many levels of nesting"
+        case _:
+            return str(exc)
+
+
+def _error_text(result: CallToolResult) -> str:
+    texts = [part.text for part in result.content if isinstance(part, TextContent)]
+    if not texts and result.structured_content is not None:
+        texts = [_beginning(cast(object, result.structured_content), 2 * MAX_ERROR)]
+    return lines("\n".join(texts), MAX_ERROR) or "the tool failed and gave no reason"
+
+
+def _beginning(value: object, limit: int) -> str:
+    """The first `limit` characters of `value` as JSON, written no further than that."""
+    written: list[str] = []
+    left = limit
+    try:
+        for piece in _LAX_JSON.iterencode(value):
+            written.append(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
+    except (ValueError, TypeError, RecursionError):
+        written.append("…")
+    return "".join(written)

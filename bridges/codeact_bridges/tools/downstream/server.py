@@ -1,0 +1,367 @@
+"""One downstream server: one task that connects, reconnects and leaves; calls from any other task go straight through
+its session.
+
+`mcp.Client` must be entered and left in the same task, so a server has an owner task (`run`). A session multiplexes,
+so a call needs no task of its own. Whatever the server does, it harms only those who call it: each wait here is
+bounded, each failure has a reason.
+"""
+
+import logging
+import math
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import anyio
+import httpx2
+from mcp import Client, MCPError
+from mcp.types import CallToolResult, Implementation, ReadResourceResult
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+
+from codeact_bridges.errors import DownstreamFailed
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.catalog.tool_filter import misfits, offered
+from codeact_bridges.tools.credentials.oauth import Credentials, LoginNeededError
+from codeact_bridges.tools.downstream.connection import CallLostError, Connection
+from codeact_bridges.tools.downstream.elicitation import Answerer
+from codeact_bridges.tools.downstream.failure_text import is_hang_up, reason_of
+from codeact_bridges.tools.downstream.health import Backoff, ServerStatus, State
+from codeact_bridges.tools.downstream.tool_list import list_tools
+from codeact_bridges.tools.port import Progress
+from codeact_bridges.tools.spec import HttpServer, ServerSpec
+from codeact_bridges.tools.transports.server_log import ServerLog
+from codeact_bridges.tools.transports.transport import Wire
+from codeact_bridges.values import JsonValue
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 3.0
+"""How long a connection may take to close. A stdio process needs at most 2.5 s, by force (`stdio`); the rest is for
+remote ones."""
+
+STABLE_S = 10.0
+"""A connection that lasted so long, or answered a call, was a good one: its end does not count as a failure."""
+
+PATIENCE_S = 2.0
+"""A call to a server that is to be tried again within this time waits for it, if the server has ever worked."""
+
+REFRESH_PAUSE_S = 0.05
+"""Between the news that a list has changed and asking for it: servers send it once for every tool they add."""
+
+LOG_LEVEL: Final = "info"
+"""Least important log message that servers of the 2026 era are asked for; others send what they like."""
+
+T = TypeVar("T")
+
+_CLIENT_INFO: Final = Implementation(name="codeact-mcp", version="0.1.0")
+
+
+class Downstream:
+    """A downstream server that we keep connected to."""
+
+    def __init__(
+        self,
+        spec: ServerSpec,
+        *,
+        log_dir: Path | None = None,
+        credentials: Credentials | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.spec = spec
+        self.tools: tuple[CatalogTool, ...] = ()
+        """As last listed. Kept while the connection is down, so that a call can say why it fails."""
+        self.stopped = anyio.Event()
+        self._log = ServerLog(log_dir / f"{re.sub(r'[^A-Za-z0-9._-]', '_', spec.name)}.log" if log_dir else None)
+        self._credentials = credentials or Credentials()
+        self._places = anyio.Semaphore(spec.concurrent_calls) if spec.concurrent_calls else None
+        self._calls = 0
+        self._on_change = on_change
+        self._state: State = "idle" if spec.start == "lazy" else "connecting"
+        self._reason: str | None = None
+        self._retry_at = 0.0
+        self._backoff = Backoff()
+        self._told: str | None = None
+        """The reason that the log has, unless the server was ready since."""
+        self._misfits: tuple[str, ...] = ()
+        self._era: Literal["auto", "legacy"] = "legacy" if spec.era == "handshake" else "auto"
+        self._connection: Connection | None = None
+        self._starting: anyio.CancelScope | None = None
+        self._stopping = False
+        self._woken = anyio.Event()
+        self._changed = anyio.Event()
+
+    @property
+    def status(self) -> ServerStatus:
+        failed = self._state == "failed"
+        return ServerStatus(
+            self.spec.name,
+            self._state,
+            reason=self._reason if failed else None,
+            retry_in_s=max(0.0, self._retry_at - anyio.current_time()) if failed else None,
+            failures=self._backoff.failures,
+            tools=len(self.tools),
+            protocol=self._connection.wire.protocol if self._connection else None,
+            calls=self._calls,
+            misfits=self._misfits,
+        )
+
+    @property
+    def never_worked(self) -> bool:
+        """Whether it has failed and no tool of it is known. True between attempts and during them."""
+        return self._reason is not None and not self.tools and self._connection is None
+
+    async def run(self) -> None:
+        """Own the connection until `stop` is called or this task is cancelled."""
+        try:
+            if self._state == "idle":
+                await self._woken.wait()
+            while not self._stopping:
+                await self._attempt()
+                if not self._stopping:
+                    await self._pause()
+        finally:
+            self._become("stopped")
+            self.stopped.set()
+
+    def stop(self) -> None:
+        """Ask `run` to close the connection and return."""
+        self._stopping = True
+        self._woken.set()
+        if self._connection is not None:
+            self._connection.wire.ended.set()
+        elif self._starting is not None:
+            self._starting.cancel()
+
+    async def call(
+        self,
+        tool: CatalogTool,
+        arguments: Mapping[str, JsonValue],
+        on_progress: Progress | None = None,
+        answerer: Answerer | None = None,
+    ) -> CallToolResult:
+        """Call `tool` on this server. Raises `CallTimedOut` or `DownstreamFailed`; an `isError` result is a result."""
+        timeout_s = tool.timeout_s or self.spec.call_timeout_s
+        return await self._sent(
+            tool.name,
+            lambda connection: connection.call(tool, arguments, timeout_s, on_progress, answerer),
+            may_repeat=tool.read_only or tool.idempotent,
+        )
+
+    async def read(self, uri: str) -> ReadResourceResult:
+        """Read the resource `uri` of this server. Raises as `call` does."""
+        name, timeout_s = self.spec.name, self.spec.call_timeout_s
+        return await self._sent(uri, lambda connection: connection.read(name, uri, timeout_s), may_repeat=True)
+
+    async def _sent(self, what: str, send: Callable[[Connection], Awaitable[T]], *, may_repeat: bool) -> T:
+        """What `send` gives over the connection: once more over the next one, where the first was lost and `what` may
+        be repeated."""
+        async with self._place():
+            connection = self._connection or await self._ready(what)
+            try:
+                return await send(connection)
+            except CallLostError as lost:
+                if not (lost.unread or may_repeat):
+                    reason = f"the connection was lost during the call, which may have had its effect: {lost.reason}"
+                    raise DownstreamFailed(self.spec.name, what, reason) from lost
+            try:
+                return await send(await self._ready(what))
+            except CallLostError as lost:
+                reason = f"the connection was lost during the call, twice: {lost.reason}"
+                raise DownstreamFailed(self.spec.name, what, reason) from lost
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        """One of the places for calls, where there is a limit; the time until one is free is not the call's."""
+        if self._places is not None:
+            await self._places.acquire()
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._places is not None:
+                self._places.release()
+
+    def wake(self) -> None:
+        """Somebody wants to know of this server: start it, if it has waited for that."""
+        if self._state == "idle":
+            self._woken.set()
+            self._become("connecting")
+
+    def poke(self) -> None:
+        """Somebody wants to call this server: start it, or if it has failed and been left alone for long enough, try it
+        again."""
+        self.wake()
+        if self._state == "failed" and self._retry_at <= anyio.current_time():
+            self._woken.set()
+            self._become("connecting")
+
+    async def settled(self) -> None:
+        """Wait until the server is no longer starting: ready, failed or stopped."""
+        while self._state == "connecting":
+            await self._changed.wait()
+
+    async def _ready(self, what: str) -> Connection:
+        """The connection, once there is one. Raises `DownstreamFailed` if there is none to be had in time."""
+        with anyio.move_on_after(self.spec.start_timeout_s):
+            while True:
+                if self._connection is not None and not self._connection.is_over:
+                    return self._connection
+                self.poke()
+                if self._state == "stopped" or (self._state == "failed" and not self._is_worth_waiting_for()):
+                    raise DownstreamFailed(self.spec.name, what, self.why_failed())
+                await self._changed.wait()
+        raise DownstreamFailed(
+            self.spec.name, what, f"the server is still starting after {self.spec.start_timeout_s:g} s"
+        )
+
+    def _is_worth_waiting_for(self) -> bool:
+        """Whether a failed server has worked before and is about to be tried again."""
+        return bool(self.tools) and self._retry_at - anyio.current_time() <= PATIENCE_S
+
+    def why_silent(self) -> str | None:
+        """Why no tool of it is known, for the program; None if it has told of all that there are."""
+        if self.never_worked:
+            return self.why_failed()
+        return "the server is still starting" if self._state == "connecting" and not self.tools else None
+
+    def why_failed(self) -> str:
+        """Why this server cannot be called, for the program."""
+        if self._state == "stopped":
+            return "codeact-mcp is closing"
+        wait_s = max(0.0, self._retry_at - anyio.current_time())
+        return f"the server is not available: {self._reason}" + (
+            f" (next attempt in {wait_s:.0f} s)" if wait_s >= 1 else ""
+        )
+
+    async def _attempt(self) -> None:
+        """Connect, and stay until the connection is over, for whatever reason. Leaves behind the reason."""
+        self._become("connecting")
+        eras: tuple[str, ...] = ("auto", "legacy") if self._era == "auto" else ("legacy",)
+        for era in eras:
+            try:
+                auth = await self._auth()
+            except LoginNeededError as exc:
+                self._reason, self._backoff = str(exc), self._backoff.failed()
+                return
+            connection = Connection(Wire(self.spec, self._log, auth))
+            self._reason = await self._hold(connection, era)
+            if connection.ready_since is not None:
+                lasted_s = anyio.current_time() - connection.ready_since
+                good = connection.answered or lasted_s >= STABLE_S
+                self._backoff = Backoff() if good else self._backoff.failed()
+                return
+            # Some servers leave at the first request they do not know. The same one again, by the old handshake, at
+            # once.
+            if not connection.hung_up or self._stopping:
+                break
+        # Others do not answer it, and `auto` takes longer than the start may: take turns until one way has worked.
+        if self.spec.era == "auto":
+            self._era = "legacy" if self._era == "auto" else "auto"
+        self._backoff = self._backoff.failed()
+
+    async def _auth(self) -> httpx2.Auth | None:
+        return await self._credentials.auth(self.spec) if isinstance(self.spec, HttpServer) else None
+
+    async def _hold(self, connection: Connection, era: str) -> str:
+        """Connect by `era` and keep the connection until it is over. Returns why it is."""
+        wire = connection.wire
+        try:
+            # The deadline is for the start; it is taken off below. A scope cannot be left before the client, only
+            # disarmed.
+            with anyio.move_on_after(self.spec.start_timeout_s) as scope:
+                self._starting = scope
+                async with Client(
+                    wire.target,
+                    mode=era,
+                    message_handler=connection.on_message,
+                    client_info=_CLIENT_INFO,
+                    log_level=LOG_LEVEL,
+                    cache=None,
+                ) as client:
+                    wire.protocol = client.protocol_version
+                    tools = await self._list(client)
+                    scope.deadline = math.inf
+                    await self._serve(connection, client, tools)
+                    scope.deadline = anyio.current_time() + CLOSE_TIMEOUT_S
+        # Whatever a transport, a server or the SDK may raise is this server's failure, and no bug of ours: the calls
+        # have their own.
+        except Exception as exc:  # noqa: BLE001
+            log.debug("server %r: %r", self.spec.name, exc)
+            connection.hung_up = is_hang_up(exc)
+            return connection.fault or reason_of(exc, wire.last_words if connection.hung_up else wire.said)
+        finally:
+            self._starting = None
+        if connection.ready_since is None:
+            return reason_of(TimeoutError(f"it was not ready within {self.spec.start_timeout_s:g} s"), wire.said)
+        return connection.fault or f"the connection ended{f' ({wire.last_words})' if wire.last_words else ''}"
+
+    async def _serve(self, connection: Connection, client: Client, tools: tuple[CatalogTool, ...]) -> None:
+        """Let calls through until the connection is over."""
+        if client.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            self._era = "legacy"  # remembered: with a server that does not answer unknown requests `auto` costs 10 s
+        connection.client, connection.ready_since = client, anyio.current_time()
+        self._connection, self._told = connection, None
+        self._keep(tools)
+        self._become("ready")
+        try:
+            async with anyio.create_task_group() as tg:
+                tg.start_soon(self._refresh_when_told, connection, client)
+                tg.start_soon(connection.listen, client)
+                await connection.wire.ended.wait()
+                tg.cancel_scope.cancel()
+        finally:
+            self._connection = None
+            self._become("connecting")
+
+    async def _refresh_when_told(self, connection: Connection, client: Client) -> None:
+        while True:
+            await connection.list_changed.wait()
+            await anyio.sleep(REFRESH_PAUSE_S)
+            connection.list_changed = anyio.Event()
+            try:
+                with anyio.fail_after(self.spec.start_timeout_s):
+                    tools = await self._list(client)
+            except (MCPError, ValueError, OSError) as exc:
+                log.warning("server %r: its changed list of tools cannot be read: %s", self.spec.name, reason_of(exc))
+            else:
+                self._keep(tools)
+                self._become("ready")
+
+    async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
+        """What programs get of the server's tools. Tells of settings that fit none of them, once."""
+        tools = await list_tools(client, self.spec.name)
+        found = misfits(tools, self.spec.offer, self.spec.ruled)
+        if found and found != self._misfits:
+            log.warning("server %r: settings without effect: %s", self.spec.name, "; ".join(found))
+        self._misfits = found
+        return offered(tools, self.spec.offer)
+
+    def _keep(self, tools: tuple[CatalogTool, ...]) -> None:
+        """Take over a list, unless it says what we knew: then nobody need be told, and what was made of it stays."""
+        if len(tools) != len(self.tools) or not all(map(CatalogTool.is_same_as, tools, self.tools)):
+            self.tools = tools
+
+    async def _pause(self) -> None:
+        """Leave the server alone for as long as it takes, and until it is called if it has failed too often."""
+        pause_s = self._backoff.pause_s
+        if pause_s == 0:
+            return
+        self._retry_at = anyio.current_time() + pause_s
+        self._woken = anyio.Event()
+        if self._reason != self._told:
+            log.warning("server %r failed: %s", self.spec.name, self._reason)
+            self._told = self._reason
+        self._become("failed")
+        with anyio.move_on_after(pause_s):
+            await self._woken.wait()
+        if self._backoff.waits_for_a_call and not self._stopping:
+            await self._woken.wait()
+
+    def _become(self, state: State) -> None:
+        self._state = state
+        self._changed.set()
+        self._changed = anyio.Event()
+        self._on_change()

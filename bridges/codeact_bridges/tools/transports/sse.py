@@ -1,0 +1,110 @@
+"""The HTTP+SSE transport of the first specification: one stream for what the server says, a POST for each thing we say.
+
+In place of `mcp.client.sse`, which takes no event of more than 1 MiB, sends one message after the other, so that a
+server which does not answer holds up all further calls, and has no bound on how long it waits for the first event.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urljoin, urlsplit
+
+import anyio
+import httpx2
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.client._transport import TransportStreams
+from mcp.shared.message import SessionMessage
+from mcp.types import jsonrpc_message_adapter
+
+from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, has_too_many_parts
+
+log = logging.getLogger(__name__)
+
+MAX_UNSENT = 1_000
+MAX_POSTS = 64
+"""Messages on their way to the server at once."""
+
+
+@asynccontextmanager
+async def sse_streams(url: str, client: httpx2.AsyncClient) -> AsyncGenerator[TransportStreams]:
+    """The streams of one session with the server at `url`, for the length of the block.
+
+    Raises:
+        httpx2.HTTPError: it cannot be reached, or refuses.
+    """
+    headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+    async with client.stream("GET", url, headers=headers) as response:
+        response.raise_for_status()
+        to_session, from_server = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        to_server, from_session = anyio.create_memory_object_stream[SessionMessage](MAX_UNSENT)
+        source = httpx2.EventSource(response, max_event_size=MAX_MESSAGE_BYTES)
+        async with to_session, from_server, to_server, from_session, anyio.create_task_group() as tasks:
+            address: str = await tasks.start(_read, source, url, to_session)
+            tasks.start_soon(_write, client, address, from_session)
+            yield from_server, to_server
+            tasks.cancel_scope.cancel()
+
+
+async def _read(
+    source: httpx2.EventSource,
+    url: str,
+    to_session: MemoryObjectSendStream[SessionMessage | Exception],
+    *,
+    task_status: anyio.abc.TaskStatus[str],
+) -> None:
+    async with to_session:
+        told = False
+        try:
+            async for event in source:
+                if event.event == "endpoint" and not told:
+                    told = True
+                    task_status.started(_on_same_origin(urljoin(url, event.data), url))
+                elif event.event == "message" and event.data:
+                    await to_session.send(_message_in(event.data))
+        except (httpx2.HTTPError, httpx2.SSEError) as exc:
+            if not told:
+                raise
+            log.debug("the stream of events ended: %r", exc)
+            await to_session.send(exc)
+        if not told:
+            raise ValueError("it named no address to send to")
+
+
+def _message_in(data: str) -> SessionMessage | Exception:
+    if has_too_many_parts(data):
+        return ValueError("a message of too many parts")
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(data, by_name=False))
+    except ValueError as exc:
+        log.debug("an event that is not MCP: %s", exc)
+        return exc
+
+
+async def _write(
+    client: httpx2.AsyncClient, address: str, from_session: MemoryObjectReceiveStream[SessionMessage]
+) -> None:
+    places = anyio.Semaphore(MAX_POSTS)
+
+    async def post(item: SessionMessage) -> None:
+        body = item.message.model_dump(by_alias=True, mode="json", exclude_unset=True)
+        try:
+            response = await client.post(address, json=body)
+            if response.status_code >= 400:
+                log.debug("a message was refused: HTTP %s", response.status_code)
+        except (httpx2.HTTPError, httpx2.StreamError) as exc:
+            log.debug("a message could not be sent: %r", exc)
+        finally:
+            places.release()
+
+    async with anyio.create_task_group() as tasks:
+        async for item in from_session:
+            await places.acquire()
+            tasks.start_soon(post, item)
+
+
+def _on_same_origin(address: str, url: str) -> str:
+    """`address`, to which we send our credentials. Raises ValueError if it is somebody else's."""
+    here, there = urlsplit(url), urlsplit(address)
+    if (here.scheme, here.netloc) != (there.scheme, there.netloc):
+        raise ValueError("it names an address on another host to send to")
+    return address

@@ -1,0 +1,287 @@
+"""A downstream server as a child process: JSON-RPC lines over its stdin and stdout, its stderr into a log of its own.
+
+In place of `mcp.client.stdio`, which keeps the process to itself and lets it take 4 s to stop, while all of ours must
+be gone within 5; splits lines in quadratic time (a 20 MB result takes 4 s); and collects a line without end until
+memory is full. For POSIX: on Windows, whose processes end in other ways, `windows.py` takes `mcp.client.stdio`.
+"""
+
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, cast
+
+import anyio
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from anyio.lowlevel import checkpoint
+from mcp.client._transport import TransportStreams
+from mcp.client.stdio import get_default_environment
+from mcp.shared.message import SessionMessage
+from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
+
+from codeact_bridges.system.child_process import Child, Ended, spawn
+from codeact_bridges.text import one_line
+from codeact_bridges.tools.spec import StdioServer
+from codeact_bridges.tools.transports.server_log import ServerLog
+from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
+
+assert sys.platform != "win32"
+
+log = logging.getLogger(__name__)
+
+END_GRACE_S = 1.0
+"""How long a server may take to end after its stdin did, as the protocol asks it to."""
+
+TERM_GRACE_S = 1.0
+"""How long it may take after SIGTERM. Then its process group is killed. Together well below the 5 s our own process
+has."""
+
+REAP_S = 0.5
+"""How long the system may take to collect it, and those that it started to let go of its pipes."""
+
+LAST_BREATH_S = 0.2
+"""Between the end of its stdout and its own, for the exit code."""
+
+MAX_GARBAGE_LINES = 1_000
+"""Lines in a row that are not MCP. Then whatever we started is no MCP server, or means harm."""
+
+LINES_AT_ONCE = 100
+"""Lines after which everybody else has a turn: 65,000 can arrive at once."""
+
+MAX_ENTRIES = 10_000
+"""Of one list in an answer: tools, pieces of content. Each costs the session 4 µs or more. What structured content
+holds is not meant."""
+
+_ID: Final = rb'\s*"id"\s*:\s*(-?[0-9]{1,18}|"[^"\\]{0,200}")\s*'
+_VERSION: Final = rb'\s*"jsonrpc"\s*:\s*"2\.0"\s*'
+_ID_FIRST: Final = re.compile(
+    rb"\s*\{(?:" + _VERSION + rb",)?" + _ID + rb",(?:" + _VERSION + rb',)?\s*"(?:result|error)"'
+)
+_RESULT_FIRST: Final = re.compile(rb"\s*\{(?:" + _VERSION + rb',)?\s*"(?:result|error)"')
+_ID_LAST: Final = re.compile(rb"," + _ID + rb"(?:," + _VERSION + rb")?\}\s*\Z")
+
+
+class _UnbearableError(Exception):
+    """The server sends what ends the connection."""
+
+
+class ServerProcess:
+    """One run of a stdio server. `opened` holds the process for the length of its block; afterwards nothing of it is
+    left."""
+
+    def __init__(self, spec: StdioServer, server_log: ServerLog) -> None:
+        self._spec = spec
+        self._stderr = server_log
+        self._child: Child | None = None
+        self._messages: _Messages | None = None
+        self._stopped_by_force = False
+
+    @property
+    def last_words(self) -> str | None:
+        """Why we stopped listening to it; else how it ended and what it said last on stderr, if it has ended."""
+        if self._messages is not None and self._messages.fault is not None:
+            return self._messages.fault
+        code = self._child.returncode if self._child else None
+        if code is None:
+            return None
+        if self._stopped_by_force:
+            return self.said
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return f"{how}; {self.said}" if self.said else how
+
+    @property
+    def said(self) -> str | None:
+        """What it said last on stderr."""
+        return f"stderr: {self._stderr.tail}" if self._stderr.tail else None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[TransportStreams]:
+        spec = self._spec
+        self._stderr.begin()
+        # In a process group of its own, so that what it starts can be killed with it.
+        self._child = child = await spawn(
+            [spec.command, *spec.args],
+            stderr=self._stderr.write,
+            env={**get_default_environment(), **spec.env},
+            cwd=spec.cwd,
+        )
+        # No await from here to the block: a cancellation in between would leave the process behind.
+        self._messages = _Messages(child, spec.name)
+        try:
+            yield self._messages, _Requests(child)
+        finally:
+            with anyio.CancelScope(shield=True):
+                self._stopped_by_force = not await _stop(child, spec.name)
+
+
+class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
+    """The stream of what the server writes, a message a line."""
+
+    def __init__(self, child: Child, name: str) -> None:
+        self._child, self._name = child, name
+        self._pending = bytearray()
+        self._lines: deque[bytes] = deque()
+        self._lines_read = 0
+        self._garbage_lines = 0
+        """In a row."""
+        self._told_of_garbage = False
+        self.fault: str | None = None
+        """Why we stopped listening."""
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next message, or what was wrong with the last one that will be listened to."""
+        try:
+            while True:
+                item = self._read(await self._line())
+                if item is not None:
+                    return item
+        except _UnbearableError as exc:
+            self.fault = str(exc)
+            self._lines.clear()
+            self._child.drop_the_rest()
+            return exc
+        except Ended:
+            with anyio.move_on_after(LAST_BREATH_S):
+                await self._child.wait()
+            raise anyio.EndOfStream from None
+
+    async def aclose(self) -> None:
+        """The process is closed by `ServerProcess`."""
+
+    async def _line(self) -> bytes:
+        while not self._lines:
+            first, *rest = (await self._child.receive()).split(b"\n")
+            self._pending += first
+            if len(self._pending) > MAX_MESSAGE_BYTES:
+                raise _UnbearableError(f"it sent a message of more than {MAX_MESSAGE_BYTES:,} bytes")
+            for following in rest:
+                self._lines.append(bytes(self._pending))
+                self._pending = bytearray(following)
+        self._lines_read += 1
+        if self._lines_read % LINES_AT_ONCE == 0:
+            await checkpoint()
+        return self._lines.popleft()
+
+    def _read(self, line: bytes) -> SessionMessage | None:
+        """The message in a line, or what the session is to take for it; None where the line is for nobody."""
+        if not line.lstrip().startswith(b"{"):
+            self._count_garbage(line)
+            return None
+        if has_too_many_parts(line):
+            reason = f"it sent a message of more than {MAX_PARTS:,} parts"
+            if (request_id := _id_unread(line)) is None:
+                raise _UnbearableError(reason)
+            return _refusal(request_id, reason)
+        try:
+            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError:
+            self._count_garbage(line)
+            # An answer nobody can read is an answer all the same: without one its caller would wait for the timeout.
+            if (request_id := _answered_id(line)) is not None:
+                return _refusal(request_id, f"its answer is not JSON-RPC: {_shown(line)}")
+            return None
+        self._garbage_lines = 0
+        if isinstance(message, JSONRPCResponse) and (key := _overlong_list(message.result)) is not None:
+            return _refusal(message.id, f"its answer has more than {MAX_ENTRIES:,} entries in {key!r}")
+        return SessionMessage(message)
+
+    def _count_garbage(self, line: bytes) -> None:
+        self._garbage_lines += 1
+        if not self._told_of_garbage and line.strip():  # only the first: a server may print all day
+            self._told_of_garbage = True
+            log.warning("server %r prints what is not MCP: %s", self._name, _shown(line))
+        if self._garbage_lines > MAX_GARBAGE_LINES:
+            raise _UnbearableError(f"it printed more than {MAX_GARBAGE_LINES:,} lines in a row that are not MCP")
+
+
+class _Requests(ObjectSendStream[SessionMessage]):
+    """The stream of what is sent to the server."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message. Waits only for a server that has left much unread: else cancelling a call to one that does
+        not read would have to wait as well.
+
+        Raises:
+            BrokenResourceError: the server has closed its stdin.
+        """
+        if not self._child.hears:
+            self._child.drop_the_rest()  # it may live on, deaf: for the session this is the end
+            raise anyio.BrokenResourceError
+        await self._child.room()
+        self._child.send(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+
+    async def aclose(self) -> None:
+        """The process is closed by `ServerProcess`."""
+
+
+async def _stop(child: Child, name: str) -> bool:
+    """End the process and all that it started: politely, then not. Takes at most 2.5 s. Whether it ended by itself."""
+    child.drop_the_rest()  # a server stuck in a write could not end
+    child.close_stdin()
+    ended_by_itself = await _ended_within(child, END_GRACE_S)
+    if not ended_by_itself:
+        _signal_group(child, signal.SIGTERM)
+        await _ended_within(child, TERM_GRACE_S)
+    _signal_group(child, signal.SIGKILL)  # also where it ended by itself: its children may not have
+    with anyio.move_on_after(REAP_S) as scope:
+        await child.wait_closed()
+    if scope.cancelled_caught:  # by somebody who left the process group, and still holds a pipe
+        log.warning("server %r: something it started is still running", name)
+    child.close()
+    return ended_by_itself
+
+
+async def _ended_within(child: Child, seconds: float) -> bool:
+    with anyio.move_on_after(seconds):
+        await child.wait()
+        return True
+    return False
+
+
+def _signal_group(child: Child, number: signal.Signals) -> None:
+    # The group's id is the leader's pid (`start_new_session`), and stays taken for as long as the group has a member.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _answered_id(line: bytes) -> int | str | None:
+    """The id of the request that this line seems to answer."""
+    try:
+        found = cast(object, json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    answer = cast("dict[str, Any]", found)
+    request_id = answer.get("id")
+    return request_id if isinstance(request_id, int | str) and "method" not in answer else None
+
+
+def _id_unread(line: bytes) -> int | str | None:
+    """The same, of a line that is not to be read: where it stands before or after all the rest."""
+    found = _ID_FIRST.match(line) or (_ID_LAST.search(line, len(line) - 400) if _RESULT_FIRST.match(line) else None)
+    return None if found is None else cast("int | str", json.loads(found[1].decode(errors="replace")))
+
+
+def _overlong_list(result: Mapping[str, Any]) -> str | None:
+    """The key under which an answer has a list that is too long."""
+    long = (key for key, value in result.items() if isinstance(value, list) and len(cast(Any, value)) > MAX_ENTRIES)
+    return next((one_line(key, 40) for key in long), None)
+
+
+def _refusal(request_id: int | str, reason: str) -> SessionMessage:
+    """What the caller gets in place of an answer."""
+    error = ErrorData(code=PARSE_ERROR, message=reason)
+    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=request_id, error=error))
+
+
+def _shown(line: bytes) -> str:
+    return repr(one_line(line[:200].decode(errors="replace"), 120))

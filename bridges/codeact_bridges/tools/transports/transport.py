@@ -1,0 +1,99 @@
+"""One connection to a downstream server, as streams that `mcp.Client` can use: stdio, streamable HTTP, SSE, or a
+server in this process.
+
+Between the transport and the client sit the watchers of `streams`: they notice the end of the connection, which a
+session keeps to itself, and have lists of tools repaired.
+"""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server import Server
+from mcp.server.mcpserver import MCPServer
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCResponse
+
+from codeact_bridges.tools.spec import HttpServer, MemoryServer, ServerSpec, StdioServer
+from codeact_bridges.tools.transports.http import HttpClient, http_client
+from codeact_bridges.tools.transports.server_log import ServerLog
+from codeact_bridges.tools.transports.sse import sse_streams
+from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, Reading, Writing
+from codeact_bridges.tools.transports.tool_list_repair import with_valid_tools
+
+if sys.platform == "win32":
+    from codeact_bridges.tools.transports.stdio_windows import ServerProcess
+else:
+    from codeact_bridges.tools.transports.stdio import ServerProcess
+
+
+class Wire:
+    """One attempt to reach a server. `target` is for `mcp.Client`; the rest says how things stand."""
+
+    def __init__(self, spec: ServerSpec, server_log: ServerLog, auth: httpx2.Auth | None = None) -> None:
+        self.log = server_log
+        self._spec = spec
+        self._auth = auth
+        self._process: ServerProcess | None = None
+        self._client: HttpClient | None = None
+        self.ended = anyio.Event()
+        """The connection is over: it ended, somebody found it dead, or it is to be closed."""
+        self.protocol: str | None = None
+        """The version spoken, set once it is agreed."""
+        self.target: AbstractAsyncContextManager[TransportStreams] | Server[Any] | MCPServer
+        match spec:
+            case StdioServer():
+                self._process = ServerProcess(spec, server_log)
+                self.target = self._watched(self._process.opened())
+            case HttpServer():
+                self.target = self._watched(self._http(spec))
+            case MemoryServer():
+                self.target = spec.server
+
+    @property
+    def last_words(self) -> str | None:
+        """What the transport knows about a failure that the protocol does not tell."""
+        if self._process is not None:
+            return self._process.last_words
+        return self._client.last_refusal if self._client is not None else None
+
+    @property
+    def said(self) -> str | None:
+        """The same without how the process ended: it was still there, and the end of it was our doing."""
+        return self._process.said if self._process is not None else self.last_words
+
+    @asynccontextmanager
+    async def _watched(
+        self, transport: AbstractAsyncContextManager[TransportStreams]
+    ) -> AsyncGenerator[TransportStreams]:
+        try:
+            async with transport as (read, write):
+                yield Reading(read, self.ended.set, self._repaired), Writing(write)
+        finally:
+            self.ended.set()
+
+    def _repaired(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+        if self.protocol is None or isinstance(item, Exception) or not isinstance(item.message, JSONRPCResponse):
+            return item
+        result = item.message.result
+        if "tools" not in result or "content" in result:
+            return item
+        repaired = dict(with_valid_tools(self._spec.name, result, self.protocol))
+        return SessionMessage(item.message.model_copy(update={"result": repaired}), item.metadata)
+
+    @asynccontextmanager
+    async def _http(self, spec: HttpServer) -> AsyncGenerator[TransportStreams]:
+        async with http_client(spec, self._auth) as client:
+            self._client = client
+            opened = (
+                sse_streams(spec.url, client)
+                if spec.transport == "sse"
+                else streamable_http_client(spec.url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
+            )
+            async with opened as streams:
+                yield streams

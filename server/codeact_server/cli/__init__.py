@@ -1,0 +1,1 @@
+"""The command `codeact-mcp`, one module a subcommand."""

@@ -1,0 +1,196 @@
+"""The MCP server and its one tool, for both protocol eras and every transport."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import anyio
+from mcp import MCPError, types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
+
+from codeact_bridges.approval.policy import reach
+from codeact_server.app import App
+from codeact_server.protocol import resources
+from codeact_server.protocol.arguments import input_schema, parse
+from codeact_server.protocol.call import CallAnswer, answer
+from codeact_server.protocol.client import client_of
+from codeact_server.protocol.description import Powers, describe_execute_code
+from codeact_server.protocol.log_messages import LogLevels
+from codeact_server.protocol.results import refused
+
+log = logging.getLogger(__name__)
+
+TOOL = "execute_code"
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What changes nothing at a host (RFC 9110, section 9.2.1)."""
+
+MAX_LISTENERS = 1_000
+"""Handshake connections remembered for a notice that the tool list has changed."""
+
+
+class CodeActServer(Server[dict[str, Any]]):
+    """The low-level server: it advertises what it has and nothing else, and says that its tools may change."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        options = notification_options or NotificationOptions(tools_changed=True)
+        return super().create_initialization_options(options, experimental_capabilities, extensions)
+
+    def get_capabilities(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+        *,
+        protocol_version: str | None = None,
+    ) -> types.ServerCapabilities:
+        found = super().get_capabilities(
+            notification_options, experimental_capabilities, extensions, protocol_version=protocol_version
+        )
+        # To the SDK, a server that can be listened to tells of everything; ours tells of tools.
+        return found.model_copy(update={"resources": types.ResourcesCapability(subscribe=False, list_changed=False)})
+
+
+@asynccontextmanager
+async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
+    """The MCP server in front of `app`; tells its clients when the catalog changes."""
+    bus = InMemorySubscriptionBus()
+    listeners: list[ServerSession] = []
+    changed = anyio.Event()
+    levels = LogLevels()
+
+    async def list_tools(
+        ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        # Remembered until told once: a client that cares lists again, and is remembered again.
+        listeners.append(ctx.session)
+        del listeners[:-MAX_LISTENERS]
+        return types.ListToolsResult(tools=[tool(app)])
+
+    async def call_tool(ctx: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams) -> CallAnswer:
+        if params.name != TOOL:
+            # A protocol error, as the specification wants it; what a model can do better next time is a result.
+            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]!r}. This server has one: {TOOL!r}")
+        try:
+            arguments = parse(TOOL, params.arguments or {})
+        except ValueError as exc:
+            return refused(str(exc))
+        async with _ended_by_disconnect(ctx):
+            return await answer(app, ctx, params, arguments, levels)
+        return refused("the client went away")
+
+    async def list_resources(
+        ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        client = client_of(ctx, app.config.answer_after_s)
+        return types.ListResourcesResult(resources=[]) if client.anonymous else resources.listed(app.kept, client.owner)
+
+    async def list_resource_templates(
+        _: ServerRequestContext[dict[str, Any]], __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return resources.templates()
+
+    async def read_resource(
+        ctx: ServerRequestContext[dict[str, Any]], params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        return resources.read(app.kept, client_of(ctx, app.config.answer_after_s).owner, str(params.uri))
+
+    async def set_level(
+        ctx: ServerRequestContext[dict[str, Any]], params: types.SetLevelRequestParams
+    ) -> types.EmptyResult:
+        levels.ask(client_of(ctx, app.config.answer_after_s), params.level)
+        return types.EmptyResult()
+
+    async def tell() -> None:
+        nonlocal changed
+        while True:
+            await changed.wait()
+            changed = anyio.Event()
+            await bus.publish(ToolsListChanged())
+            told, listeners[:] = list(listeners), []
+            for session in told:
+                try:
+                    await session.send_tool_list_changed()
+                except Exception as exc:  # noqa: BLE001  # a connection that is gone fails in many ways
+                    log.debug("a client was not told that the tools changed: %r", exc)
+
+    unsubscribe: Callable[[], None] = app.tools.subscribe(lambda: changed.set())  # noqa: PLW0108  # `changed` is replaced
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tell)
+            server = CodeActServer(
+                "codeact-mcp",
+                version=version("codeact-mcp"),
+                on_list_tools=list_tools,
+                on_call_tool=call_tool,
+                on_list_resources=list_resources,
+                on_list_resource_templates=list_resource_templates,
+                on_read_resource=read_resource,
+                on_subscriptions_listen=ListenHandler(bus),
+            )
+            # Not in the call above, where the SDK would warn the user that logging is deprecated.
+            server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
+            yield server
+            tasks.cancel_scope.cancel()
+    finally:
+        unsubscribe()
+
+
+def tool(app: App) -> types.Tool:
+    """The one tool, as clients see it now."""
+    config = app.config
+    writes = any(mount.mode == "rw" for mount in config.files) or any(
+        set(rule.methods) - SAFE_METHODS for rule in config.network.rules
+    )
+    can = reach(app.policy, app.tools.catalog.tools, writes=writes, network=bool(config.network.rules))
+    settled = all(status.state == "ready" for status in app.tools.statuses())
+    return types.Tool(
+        name=TOOL,
+        title="Run a Python program",
+        description=describe_execute_code(
+            app.tools.catalog,
+            Powers.of(config.packages, config.files, config.network.rules),
+            failed=app.tools.failed,
+        ),
+        input_schema=input_schema(app.limits),
+        annotations=types.ToolAnnotations(
+            # While servers are missing, nobody knows what they will offer.
+            read_only_hint=settled and can.read_only,
+            destructive_hint=can.destructive,
+            open_world_hint=can.open_world or not settled,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _ended_by_disconnect(ctx: ServerRequestContext[dict[str, Any]]) -> AsyncGenerator[None]:
+    """Cancel the block when a streamable HTTP client drops the request.
+
+    The SDK does so itself on stdio, on SSE and in the 2026-07-28 era; a handshake client's run it would finish for
+    nobody, since without an event store its result cannot be fetched later.
+    """
+    request = ctx.request
+    if request is None or request.scope.get("path", "").rstrip("/") != "/mcp":
+        yield
+        return
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, tasks.cancel_scope)
+        yield
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,80 @@
+"""What a guest has begun and asks about later: its places, its arguments, its ends."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from codeact_bridges.bridge import Answer
+from codeact_bridges.errors import BadGuestCall
+from codeact_bridges.runs.async_operations import UnderWay
+
+GUARD_S = 5
+
+
+@asynccontextmanager
+async def opened(answer: Answer, at_once: int = 2, message_bytes: int = 1_000) -> AsyncGenerator[Mapping[str, Answer]]:
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            yield UnderWay(tasks, {"do": answer}, at_once=at_once, message_bytes=message_bytes).answers()
+            tasks.cancel_scope.cancel()
+
+
+async def echo(text: str) -> str:
+    return json.dumps(text)
+
+
+async def never(_: str) -> str:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def test_what_has_finished_is_told_once_with_its_number() -> None:
+    async with opened(echo) as answers:
+        assert await answers["async.submit"]("7 do\nhello") == "null"
+        assert json.loads(await answers["async.wait"]('{"timeout_s":null}')) == [[7, True, "hello"]]
+        assert json.loads(await answers["async.wait"]('{"timeout_s":0}')) == []
+
+
+async def test_a_place_is_free_again_whenever_what_had_it_is_cancelled() -> None:
+    for turns in range(5):
+        begun, may_end = anyio.Event(), anyio.Event()
+
+        async def gated(text: str) -> str:
+            if text == "first":
+                begun.set()  # noqa: B023
+                await may_end.wait()  # noqa: B023
+            return json.dumps(text)
+
+        async with opened(gated, at_once=1) as answers:
+            await answers["async.submit"]("1 do\nfirst")
+            await begun.wait()
+            may_end.set()
+            for _ in range(turns):  # with each turn of the loop it is nearer to its end
+                await anyio.lowlevel.checkpoint()
+            await answers["async.cancel"]('{"id":1}')
+            await answers["async.submit"]("2 do\nsecond")
+            assert json.loads(await answers["async.wait"]('{"timeout_s":null}')) == [[2, True, "second"]]
+
+
+async def test_a_number_may_be_used_again_as_soon_as_it_is_cancelled() -> None:
+    async with opened(echo) as answers:
+        for text in ("a", "b", "c"):
+            await answers["async.submit"](f"1 do\n{text}")
+            if text != "c":
+                await answers["async.cancel"]('{"id":1}')
+        assert json.loads(await answers["async.wait"]('{"timeout_s":null}')) == [[1, True, "c"]]
+
+
+async def test_arguments_that_wait_are_bounded_and_there_is_room_again_when_they_are_used() -> None:
+    async with opened(never, message_bytes=1_000) as answers:
+        await answers["async.submit"](f"1 do\n{'x' * 1_500}")
+        with pytest.raises(BadGuestCall, match=r"arguments of 1,500 characters wait .* 2,000 may .*: await some calls"):
+            await answers["async.submit"](f"2 do\n{'x' * 600}")
+        await answers["async.submit"](f"2 do\n{'x' * 500}")
+        await answers["async.cancel"]('{"id":1}')
+        await anyio.wait_all_tasks_blocked()
+        await answers["async.submit"](f"3 do\n{'x' * 1_500}")

@@ -1,0 +1,185 @@
+"""The deadline: what ends the block, and when it stands still. The clock is the event loop's, which the test turns."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from codeact_bridges.limits import Limits
+from codeact_bridges.runs.deadline import Deadline
+from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.tool_calls import ToolCalls
+from codeact_bridges.testing import ScriptedTools
+from codeact_bridges.tools.downstream.elicitation import Answerer, QuestionKind, ServerQuestion
+from codeact_bridges.tools.port import Gate, Progress
+from codeact_bridges.values import Data, JsonValue, ToolValue
+
+
+class _Clock(asyncio.SelectorEventLoop):
+    """Time passes only when a test says so, or when nothing else is left to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Asking(ScriptedTools):
+    """Tools whose server asks something in the middle of each call."""
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        gate: Gate | None = None,
+        on_progress: Progress | None = None,
+        answerer: Answerer | None = None,
+    ) -> ToolValue:
+        assert answerer is not None
+        await answerer.pass_on(ServerQuestion("test", name, "form", {}))
+        await pass_time(3)
+        return Data(None)
+
+
+class Slow:
+    """A user who takes long to answer."""
+
+    serves: frozenset[QuestionKind] = frozenset({"form"})
+
+    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+        await pass_time(500)
+        return {"action": "cancel"}
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Callable[[], asyncio.AbstractEventLoop]]]:
+    return "asyncio", {"loop_factory": _Clock}
+
+
+async def pass_time(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, _Clock)
+    loop.now += seconds
+    for _ in range(5):
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_a_block_within_its_time_ends_by_itself() -> None:
+    deadline = Deadline()
+    with deadline.running(10, 100):
+        await pass_time(9.9)
+
+    assert deadline.ended_by is None
+
+
+@pytest.mark.parametrize(("own_s", "total_s", "by"), [(10, 100, "own"), (100, 10, "total")])
+async def test_what_runs_out_first_ends_the_block(own_s: float, total_s: float, by: str) -> None:
+    deadline = Deadline()
+    with deadline.running(own_s, total_s):
+        await pass_time(10.1)
+        pytest.fail("it went on")
+
+    assert deadline.ended_by == by
+
+
+@pytest.mark.parametrize("excused", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
+async def test_it_stands_still_while_the_guest_waits_for_what_is_not_its_own(excused: bool, waits: bool) -> None:
+    deadline = Deadline()
+    with deadline.running(10, 1_000):
+        await pass_time(6)
+        with deadline.excused() if excused else nullcontext(), deadline.guest_waits() if waits else nullcontext():
+            await pass_time(500)
+        await pass_time(3.9)
+
+    assert (deadline.ended_by is None) is (excused and waits)
+
+
+async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> None:
+    deadline = Deadline()
+    with deadline.running(10, 1_000):
+        await pass_time(6)
+        with deadline.guest_waits():
+            with deadline.excused():
+                await pass_time(100)
+                with deadline.excused():
+                    await pass_time(100)
+                await pass_time(100)
+            await pass_time(3)
+            with deadline.excused():
+                await pass_time(100)
+        await pass_time(0.9)
+        assert not anyio.get_current_task().has_pending_cancellation()
+        await pass_time(0.2)
+        pytest.fail("it went on")
+
+    assert deadline.ended_by == "own"
+
+
+async def test_the_bound_in_all_does_not_stand_still() -> None:
+    deadline = Deadline()
+    with deadline.running(10, 20):
+        with deadline.guest_waits(), deadline.excused():
+            await pass_time(20.1)
+        pytest.fail("it went on")
+
+    assert deadline.ended_by == "total"
+
+
+async def test_a_stop_ends_the_block() -> None:
+    deadline = Deadline()
+    with deadline.running(10, 20):
+        deadline.stop()
+        await pass_time(0)
+        pytest.fail("it went on")
+
+    assert deadline.ended_by == "stop"
+
+
+async def test_a_stop_before_the_block_ends_what_leads_to_it_and_the_block() -> None:
+    deadline = Deadline()
+    reached = False
+    with deadline.before():
+        deadline.stop()
+        await pass_time(0)
+        reached = True
+    with deadline.running(10, 20):
+        await pass_time(0)
+        reached = True
+
+    assert not reached
+    assert deadline.ended_by == "stop"
+
+
+async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() -> None:
+    deadline = Deadline()
+    cleaned_up = False
+    with deadline.before():
+        with deadline.running(10, 20):
+            deadline.stop()
+            await pass_time(0)
+        deadline.stop()
+        await pass_time(0)
+        cleaned_up = True
+
+    assert cleaned_up
+
+
+async def test_while_a_server_asks_the_user_it_stands_still_and_then_goes_on() -> None:
+    deadline = Deadline()
+    calls = ToolCalls(
+        Asking(), code="", limits=Limits(), consent=None, deadline=deadline, watcher=Nobody(), answerer=Slow()
+    )
+    with deadline.running(10, 1_000_000):
+        for _ in range(10):
+            with deadline.guest_waits():
+                await calls.answers()["tools.call"]('{"tool": "ask", "arguments": {}}')
+
+    assert deadline.ended_by == "own"
+    assert len(calls.records) == 4, "three seconds of ten are each call's own"

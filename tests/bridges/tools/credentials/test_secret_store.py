@@ -1,0 +1,73 @@
+"""Where the access to servers is kept."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from codeact_bridges.tools.credentials.secret_store import InFiles, InKeyring, InMemory, Keeper, keeper_in, name_for
+
+
+class Keyring:
+    """A system's keyring, with the one way that the package `keyring` has to each."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self._most = most
+
+    def get_password(self, service: str, name: str) -> str | None:
+        return self.kept.get((service, name))
+
+    def set_password(self, service: str, name: str, text: str) -> None:
+        if len(text) > self._most:
+            raise ValueError("the stub received bad data")
+        self.kept[service, name] = text
+
+    def delete_password(self, service: str, name: str) -> None:
+        del self.kept[service, name]
+
+
+@pytest.fixture(params=["memory", "files", "keyring"])
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
+    keepers: dict[str, Keeper] = {
+        "memory": InMemory(),
+        "files": InFiles(tmp_path / "access"),
+        "keyring": InKeyring(Keyring(), InMemory()),
+    }
+    return keepers[request.param]
+
+
+async def test_what_is_kept_is_there_until_it_is_forgotten(keeper: Keeper) -> None:
+    assert await keeper.load("one") is None
+    await keeper.save("one", "first")
+    await keeper.save("one", "second")
+    await keeper.save("other", "text")
+    assert await keeper.load("one") == "second"
+    await keeper.forget("one")
+    await keeper.forget("one")
+    assert (await keeper.load("one"), await keeper.load("other")) == (None, "text")
+
+
+async def test_what_the_keyring_does_not_take_is_kept_in_a_file(tmp_path: Path) -> None:
+    keyring = Keyring(most=10)
+    keeper = InKeyring(keyring, InFiles(tmp_path))
+    await keeper.save("one", "short")
+    await keeper.save("one", "x" * 11)
+    assert keyring.kept == {}
+    assert await keeper.load("one") == "x" * 11
+
+
+async def test_a_file_and_its_folder_are_their_owners(tmp_path: Path) -> None:
+    await InFiles(folder := tmp_path / "access").save("../a server/", "text")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
+    assert modes == {"access": 0o700, ".._a_server_.json": 0o600}
+
+
+async def test_without_a_keyring_there_are_files(tmp_path: Path) -> None:
+    keeper = keeper_in(tmp_path)
+    await keeper.save("one", "text")
+    assert await keeper_in(tmp_path).load("one") == "text"
+
+
+def test_two_addresses_are_two_names() -> None:
+    assert name_for("hub", "https://a.example/mcp") != name_for("hub", "https://b.example/mcp")

@@ -1,0 +1,138 @@
+"""What servers say in the middle of a call: progress, log messages, questions; and what they point to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import pytest
+
+from codeact_bridges.errors import DownstreamFailed, ToolDenied
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.downstream.elicitation import QuestionKind, ServerQuestion
+from codeact_bridges.tools.spec import Era, Offer, StdioServer
+from codeact_bridges.values import Data, JsonValue, Link, Media
+
+
+class Person:
+    """Answers everything in the same way, and remembers what was asked."""
+
+    serves: frozenset[QuestionKind] = frozenset({"form"})
+
+    def __init__(self, answer: Mapping[str, JsonValue]) -> None:
+        self.asked: list[ServerQuestion] = []
+        self._answer = answer
+
+    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+        self.asked.append(question)
+        return self._answer
+
+
+YES: Mapping[str, JsonValue] = {"action": "accept", "content": {"sure": True}}
+
+
+def of_era(spec: StdioServer, era: Era) -> StdioServer:
+    return StdioServer(name=spec.name, command=spec.command, args=spec.args, era=era)
+
+
+@pytest.mark.parametrize("era", ["auto", "handshake"])
+async def test_progress_is_passed_on_to_whoever_made_the_call(
+    everyday: StdioServer, era: Literal["auto", "handshake"]
+) -> None:
+    told: list[tuple[float, float | None, str | None]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
+
+    with anyio.fail_after(20):
+        async with Tools([of_era(everyday, era)]) as tools:
+            assert await tools.call("stroll", {"steps": 2}, on_progress=on_progress) == Data("there")
+    assert told == [(1, 2, "step 1"), (2, 2, "step 2")]
+
+
+@pytest.mark.parametrize("era", ["auto", "handshake"])
+async def test_a_log_message_goes_to_the_servers_own_log(
+    everyday: StdioServer, era: Literal["auto", "handshake"], tmp_path: Path
+) -> None:
+    with anyio.fail_after(20):
+        async with Tools([of_era(everyday, era)], log_dir=tmp_path) as tools:
+            await tools.call("remark", {"text": "the\nshop is open"})
+    assert "[info] the shop is open\n" in (tmp_path / "everyday.log").read_text()
+
+
+async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_call(everyday: StdioServer) -> None:
+    one, other = Person(YES), Person({"action": "decline"})
+    with anyio.fail_after(20):
+        async with Tools([everyday]) as tools:
+            assert await tools.call("confirm", {"what": "fly"}, answerer=one) == Data("fly: yes")
+            assert await tools.call("confirm", {"what": "sink"}, answerer=other) == Data("sink: decline")
+    assert [(asked.server, asked.tool, asked.kind, asked.params["message"]) for asked in one.asked] == [
+        ("everyday", "confirm", "form", "Really fly?")
+    ]
+    assert len(other.asked) == 1
+
+
+async def test_a_server_is_not_told_that_a_client_can_be_asked_who_cannot(everyday: StdioServer) -> None:
+    with anyio.fail_after(20):
+        async with Tools([everyday]) as tools:
+            for answerer in (None, NotAskable(YES)):
+                with pytest.raises(DownstreamFailed, match=r"everyday\.confirm: .*elicitation"):
+                    await tools.call("confirm", {"what": "fly"}, answerer=answerer)
+
+
+class NotAskable(Person):
+    serves = frozenset()
+
+
+async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_whose_they_are(
+    everyday: StdioServer,
+) -> None:
+    person = Person(YES)
+    with anyio.fail_after(20):
+        async with Tools([of_era(everyday, "handshake")]) as tools:
+            with pytest.raises(DownstreamFailed, match=r"everyday\.confirm"):
+                await tools.call("confirm", {"what": "fly"}, answerer=person)
+    assert person.asked == []
+
+
+async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday: StdioServer) -> None:
+    with anyio.fail_after(20):
+        async with Tools([everyday]) as tools:
+            with pytest.raises(DownstreamFailed, match="answer to its question cannot be passed on"):
+                await tools.call("confirm", {"what": "fly"}, answerer=Person({"action": "perhaps"}))
+
+
+@pytest.mark.parametrize("era", ["auto", "handshake"])
+async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "handshake"]) -> None:
+    with anyio.fail_after(20):
+        async with Tools([of_era(everyday, era)]) as tools:
+            link = await tools.call("memo", {})
+            assert link == Link("memo://today", "today", "text/markdown", "everyday")
+            read = await tools.read_resource("everyday", "memo://today")
+            assert isinstance(read, Media)
+            assert (read.mime_type, read.uri) == ("text/markdown", "memo://today")
+            with pytest.raises(DownstreamFailed, match="memo://tomorrow"):
+                await tools.read_resource("everyday", "memo://tomorrow")
+
+
+async def test_a_servers_python_is_read_as_such_only_where_it_is_marked_so(everyday: StdioServer) -> None:
+    marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, offer=Offer(literal=True))
+    with anyio.fail_after(20):
+        async with Tools([everyday, marked]) as tools:
+            assert await tools.call("marked.rows", {}) == Data(
+                [{"id": 1, "name": "Ada", "gone": None}, {"id": 2, "name": "Alan's", "gone": True}]
+            )
+            assert isinstance((await tools.call("everyday.rows", {})), Data)
+            assert await tools.call("marked.json_text", {}) == Data([{"id": 1}, {"id": 2}])
+
+
+async def test_a_gate_is_asked_before_anything_is_sent(everyday: StdioServer) -> None:
+    async def closed(tool: CatalogTool, _: Mapping[str, JsonValue]) -> None:
+        raise ToolDenied(tool.server, tool.name, "not today")
+
+    with anyio.fail_after(20):
+        async with Tools([everyday]) as tools:
+            with pytest.raises(ToolDenied, match="not today"):
+                await tools.call("learn", {"name": "juggle"}, gate=closed)
+            assert "juggle" not in {tool.name for tool in tools.catalog.tools}

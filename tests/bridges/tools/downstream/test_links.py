@@ -1,0 +1,70 @@
+"""Links that tools give to a program: readable by that program, and by no other."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from mcp.server.mcpserver import MCPServer
+from mcp.types import CallToolResult, ResourceLink
+
+from codeact_bridges.errors import BudgetSpent, ToolDenied
+from codeact_bridges.limits import Limits
+from codeact_bridges.runs.deadline import Deadline
+from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.tool_calls import ToolCalls
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.spec import MemoryServer
+
+MEMO = json.dumps({"server": "desk", "uri": "memo://today"})
+
+
+def desk() -> MemoryServer:
+    server = MCPServer("desk")
+
+    @server.resource("memo://today")
+    async def today() -> str:  # pyright: ignore[reportUnusedFunction]
+        return "Nothing."
+
+    @server.tool()
+    async def memo() -> CallToolResult:  # pyright: ignore[reportUnusedFunction]
+        return CallToolResult(content=[ResourceLink(uri="memo://today", name="today")])
+
+    return MemoryServer(name="desk", server=server)
+
+
+@asynccontextmanager
+async def a_run(tool_calls: int = 10) -> AsyncGenerator[ToolCalls]:
+    with anyio.fail_after(10):
+        async with Tools([desk()]) as tools:
+            yield ToolCalls(
+                tools,
+                code="",
+                limits=Limits(tool_calls=tool_calls),
+                consent=None,
+                deadline=Deadline(),
+                watcher=Nobody(),
+            )
+
+
+async def test_a_link_that_a_tool_gave_is_read_recorded_and_counted_as_a_call() -> None:
+    async with a_run(tool_calls=2) as run:
+        ask = run.answers()
+        given = json.loads(await ask["tools.call"](json.dumps({"tool": "memo", "arguments": {}})))
+        assert given["link"] == {"uri": "memo://today", "name": "today", "mime_type": None, "server": "desk"}
+        read = json.loads(await ask["tools.read_resource"](MEMO))
+        assert read["media"]["uri"] == "memo://today"
+        assert [(record.tool, record.outcome) for record in run.records] == [
+            ("desk.memo", "ok"),
+            ("desk: read memo://today", "ok"),
+        ]
+        with pytest.raises(BudgetSpent):
+            await ask["tools.read_resource"](MEMO)
+
+
+async def test_what_no_tool_has_pointed_to_cannot_be_read() -> None:
+    async with a_run() as run:
+        with pytest.raises(ToolDenied, match="no tool has given this link to this program"):
+            await run.answers()["tools.read_resource"](MEMO)
+        assert run.records == ()

@@ -1,0 +1,102 @@
+"""When servers are started, how many calls they get at once, how long a call may take, and how that is seen."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+import anyio
+import pytest
+
+from codeact_bridges.errors import CallTimedOut, DownstreamFailed, UnknownTool
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.spec import Offer, StdioServer
+from codeact_bridges.values import Data, JsonValue
+
+Hostile: TypeAlias = Callable[..., StdioServer]
+
+NOTHING: dict[str, JsonValue] = {}
+
+
+def lazy(spec: StdioServer) -> StdioServer:
+    return replace(spec, start="lazy")
+
+
+async def test_a_lazy_server_is_idle_until_one_of_its_tools_is_called(hostile: Hostile) -> None:
+    with anyio.fail_after(10):
+        async with Tools([lazy(hostile())]) as tools:
+            assert await tools.wait_settled()
+            assert [status.state for status in tools.statuses()] == ["idle"]
+            assert await tools.call("hostile.echo", {"text": "hello"}) == Data("hello")
+            assert [status.state for status in tools.statuses()] == ["ready"]
+
+
+async def test_a_lazy_server_is_started_by_a_search_a_list_and_a_bare_name(hostile: Hostile) -> None:
+    with anyio.fail_after(15):
+        async with Tools([lazy(hostile())]) as tools:
+            assert await tools.list()
+            assert [status.state for status in tools.statuses()] == ["ready"]
+        async with Tools([lazy(hostile())]) as tools:
+            assert await tools.search("echo")
+        async with Tools([lazy(hostile())]) as tools:
+            assert "echo" in await tools.describe("echo")
+
+
+async def test_a_list_of_one_server_does_not_start_another(hostile: Hostile) -> None:
+    with anyio.fail_after(10):
+        async with Tools([lazy(hostile(name="one")), lazy(hostile(name="other"))]) as tools:
+            assert await tools.list("one")
+            assert {status.name: status.state for status in tools.statuses()} == {"one": "ready", "other": "idle"}
+
+
+async def test_an_idle_server_is_closed_like_any_other(hostile: Hostile) -> None:
+    with anyio.fail_after(5):
+        async with Tools([lazy(hostile())]) as tools:
+            pass
+    assert tools.statuses()[0].state == "stopped"
+
+
+async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile) -> None:
+    with anyio.fail_after(10):
+        async with Tools([replace(hostile(), concurrent_calls=2)]) as tools:
+            await tools.wait_settled()
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(tools.call, "hang", NOTHING)
+                # The second place sees the first taken. The third call would hang too, if it got one.
+                assert await tools.call("wait_until_hanging", {}) == Data("hanging")
+                calls.start_soon(tools.call, "hang", NOTHING)
+                await anyio.wait_all_tasks_blocked()
+                calls.start_soon(tools.call, "echo", {"text": "waits"})
+                await anyio.wait_all_tasks_blocked()
+                assert tools.statuses()[0].calls == 2
+                calls.cancel_scope.cancel()
+            assert tools.statuses()[0].calls == 0
+            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+
+
+async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
+    with anyio.fail_after(10):
+        spec = replace(hostile(call_timeout_s=60), offer=Offer(timeouts_s={"h*g": 0.2}))
+        async with Tools([spec]) as tools:
+            with pytest.raises(CallTimedOut, match=r"no answer within 0\.2 s"):
+                await tools.call("hang", {})
+
+
+async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(hostile: Hostile) -> None:
+    with anyio.fail_after(10):
+        async with Tools([hostile("--start", "exit")]) as tools:
+            with pytest.raises(DownstreamFailed):
+                await tools.call("hostile.echo", {})
+            status = tools.statuses()[0]
+            assert (status.state, status.circuit) == ("failed", "open")
+            assert status.failures >= 1
+            assert status.retry_in_s
+
+
+async def test_a_tool_that_is_denied_does_not_exist_and_a_renamed_one_is_sent_by_its_own_name(hostile: Hostile) -> None:
+    offer = Offer(deny=("die*",), rename={"echo": "say"}, fixed={"echo": {"text": "always this"}})
+    with anyio.fail_after(10):
+        async with Tools([replace(hostile(), offer=offer)]) as tools:
+            with pytest.raises(UnknownTool):
+                await tools.call("die", {})
+            assert await tools.call("say", {}) == Data("always this")
+            assert "text" not in await tools.describe("say")

@@ -1,0 +1,33 @@
+"""Which tools of a server can be used at all. The others are hidden, each with a warning."""
+
+import logging
+
+import pytest
+from mcp.types import Tool
+
+from codeact_bridges.tools.downstream.tool_list import MAX_NAME, usable
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "it has no name"),
+        ("x" * (MAX_NAME + 1), "its name has more than 128 characters"),
+        ("look with\n(it is read-only)", "its name has characters that cannot be seen"),
+        ("look\u202elive", "its name has characters that cannot be seen"),
+        ("look\x1b[2J", "its name has characters that cannot be seen"),
+    ],
+)
+def test_a_tool_whose_name_cannot_be_shown_is_hidden_with_a_warning(
+    name: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tools = [Tool(name=name, input_schema={"type": "object"}), Tool(name="good", input_schema={"type": "object"})]
+    with caplog.at_level(logging.WARNING):
+        assert [tool.name for tool in usable("shop", tools)] == ["good"]
+    assert "server 'shop': hiding the tool" in caplog.text
+    assert reason in caplog.text
+
+
+def test_a_tool_with_an_unusual_name_that_can_be_shown_is_kept() -> None:
+    names = ["x" * MAX_NAME, "größe", "with spaces", "a/b.c-d"]
+    assert [tool.name for tool in usable("shop", [Tool(name=name, input_schema={}) for name in names])] == names

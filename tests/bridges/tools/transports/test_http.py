@@ -1,0 +1,101 @@
+"""Remote servers that hang, forget, or send too much."""
+
+import gzip
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import anyio
+import pytest
+from raw_http import HANG, Reply, answer, error, raw_server
+
+from codeact_bridges.errors import DownstreamFailed
+from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.spec import HttpServer
+from codeact_bridges.values import Data, JsonValue
+
+NOTHING: dict[str, JsonValue] = {}
+
+
+def remote(url: str, call_timeout_s: float = 30) -> HttpServer:
+    return HttpServer(name="raw", url=url, call_timeout_s=call_timeout_s)
+
+
+def calls_tool(message: dict[str, Any], name: str) -> bool:
+    return bool(message.get("method") == "tools/call" and message["params"]["name"] == name)
+
+
+async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the_calls_after_it() -> None:
+    hung = anyio.Event()
+
+    def hang(message: dict[str, Any]) -> Reply | None:
+        if calls_tool(message, "hang"):
+            hung.set()
+            return HANG
+        return HANG if message.get("method") == "notifications/cancelled" else None
+
+    async with raw_server(hang) as server, Tools([remote(server.url)]) as tools:
+        await tools.wait_settled()
+        with anyio.fail_after(3):  # the SDK by itself takes 5 s for the first, and for ever for the second
+            for _ in range(3):
+                async with anyio.create_task_group() as calls:
+                    calls.start_soon(tools.call, "hang", NOTHING)
+                    await hung.wait()
+                    calls.cancel_scope.cancel()
+            assert await tools.call("echo", {}) == Data("echo")
+            while sum(message.get("method") == "notifications/cancelled" for message in server.heard) < 3:
+                await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("refusal", ["404", "Session not found"])
+async def test_a_call_that_meets_a_forgotten_session_is_made_again_in_a_new_one(refusal: str) -> None:
+    forgotten: list[int] = []
+
+    def forget(message: dict[str, Any]) -> Reply | None:
+        if not calls_tool(message, "echo") or forgotten:
+            return None
+        forgotten.append(message["id"])
+        return Reply("404 Not Found") if refusal == "404" else error(message, -32600, refusal)
+
+    with anyio.fail_after(10):
+        async with raw_server(forget) as server, Tools([remote(server.url)]) as tools:
+            assert await tools.call("echo", {}) == Data("echo")
+            assert server.sessions == 2
+
+
+@pytest.mark.parametrize(
+    ("piece", "reason"),
+    [(b" " * 1_000_000, "more than 40,000,000 bytes"), (b"[]," * 300_000, "more than 3,000,000 values")],
+)
+async def test_an_answer_without_end_fails_its_call_and_nothing_else(piece: bytes, reason: str) -> None:
+    async def endless() -> AsyncGenerator[bytes]:
+        while True:
+            yield piece
+
+    def flood(message: dict[str, Any]) -> Reply | None:
+        return Reply(body=endless()) if calls_tool(message, "flood") else None
+
+    with anyio.fail_after(30):
+        async with raw_server(flood) as server, Tools([remote(server.url)]) as tools:
+            with pytest.raises(DownstreamFailed, match=reason):
+                await tools.call("flood", {})
+            assert await tools.call("echo", {}) == Data("echo")
+            assert server.sessions == 1
+
+
+async def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> None:
+    def bomb(message: dict[str, Any]) -> Reply | None:
+        packed = gzip.compress(answer(message, {"content": [{"type": "text", "text": " " * 10_000_000}]}))
+        return Reply(headers={"Content-Encoding": "gzip"}, body=packed) if calls_tool(message, "flood") else None
+
+    with anyio.fail_after(10):
+        async with raw_server(bomb) as server, Tools([remote(server.url)]) as tools:
+            with pytest.raises(DownstreamFailed, match="compressed"):
+                await tools.call("flood", {})
+            assert await tools.call("echo", {}) == Data("echo")
+
+
+async def test_a_server_that_refuses_everything_is_reported_with_its_status() -> None:
+    with anyio.fail_after(10):
+        async with raw_server(lambda _: Reply("403 Forbidden")) as server, Tools([remote(server.url)]) as tools:
+            with pytest.raises(DownstreamFailed, match="HTTP 403 Forbidden"):
+                await tools.call("raw.echo", {})

@@ -1,0 +1,345 @@
+"""A person is asked about single calls, in both eras: every answer, every way not to answer."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from apps import ERAS, GUARD_S, Era, Person, execute, handle_in, opened, said
+from mcp.types import ElicitResult, ListRootsResult
+
+from codeact_bridges.approval.policy import Policy, Rule
+from codeact_bridges.approval.request import Question
+from codeact_bridges.files.mounts import Mount
+from codeact_bridges.network.rules import Rule as HostRule
+from codeact_bridges.network.rules import Rules
+from codeact_bridges.runs.registry import Asked, LiveRun
+from codeact_server.protocol.elicitation import KEY, answer_of, form, given_in
+
+QUESTION = Question("shop", "drop", "{}", "", "because")
+
+DROP_TWICE = """
+def drop(item):
+    try:
+        return call_tool("shop.drop", item=item)
+    except PermissionError as exc:
+        return f"{type(exc).__name__}: {exc.reason}"
+
+[drop(1), drop(2)]
+"""
+DENIED = "ToolDenied: the user said no, or did not answer in time"
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        ({"decision": "once"}, "once"),
+        ({"decision": "run"}, "run"),
+        ({"decision": "session"}, "session"),
+        ({"decision": "no"}, "no"),
+        ({"decision": "yes"}, "no"),
+        ({"decision": "ONCE"}, "no"),
+        ({"decision": ["once"]}, "no"),
+        ({"decision": True}, "no"),
+        ({"other": "once"}, "no"),
+        ({}, "no"),
+        (None, "no"),
+    ],
+)
+def test_anything_but_a_clear_yes_is_a_no(content: dict[str, Any] | None, answer: str) -> None:
+    result = ElicitResult.model_construct(action="accept", content=content)
+
+    assert answer_of(result) == answer
+    assert given_in(Asked(QUESTION), result) == answer
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+def test_a_form_that_was_not_sent_off_is_a_no_whatever_is_in_it(action: Any) -> None:
+    assert answer_of(ElicitResult(action=action, content={"decision": "once"})) == "no"
+
+
+def test_a_wrong_answer_or_none_is_a_no() -> None:
+    asked = Asked(QUESTION)
+    assert given_in(asked, None) == "no"
+    assert given_in(asked, ListRootsResult(roots=[])) == "no"
+
+
+def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_kept() -> None:
+    schemas = [form(QUESTION, remembers=remembers).requested_schema for remembers in (True, False)]
+
+    assert [schema["properties"]["decision"]["enum"] for schema in schemas] == [
+        ["once", "run", "session", "no"],
+        ["once", "run", "no"],
+    ]
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("answer", "outcome", "times_asked"),
+    [
+        ("once", '["drop: 1", "drop: 2"]', 2),
+        ("run", '["drop: 1", "drop: 2"]', 1),
+        ("session", '["drop: 1", "drop: 2"]', 1),
+        ("no", f'["{DENIED}", "{DENIED}"]', 2),
+        ("perhaps", f'["{DENIED}", "{DENIED}"]', 2),
+        (ElicitResult(action="decline"), f'["{DENIED}", "{DENIED}"]', 2),
+        (ElicitResult(action="cancel"), f'["{DENIED}", "{DENIED}"]', 2),
+    ],
+)
+async def test_what_the_person_says_is_done(
+    environment: Mapping[str, str], era: Era, answer: ElicitResult | str, outcome: str, times_asked: int
+) -> None:
+    person = Person([answer])
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, person) as client:
+            assert await execute(client, DROP_TWICE) == (False, outcome)
+            asked = len(person.shown)
+            await execute(client, "call_tool('shop.drop', item=3)")
+
+    assert asked == times_asked
+    assert len(person.shown) == asked + (answer != "session")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_person_sees_what_is_called_with_what_and_where(environment: Mapping[str, str], era: Era) -> None:
+    person = Person(["once"])
+    program = "item = 'x' * 1_000_000\nprint('begun')\ncall_tool('shop.drop', item=item, password='hunter2')"
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, person) as client:
+            failed, text = await execute(client, program)
+
+    (shown,) = person.shown
+    assert (failed, text.startswith("begun")) == (False, True)
+    assert shown.startswith("A program wants to call shop.drop with")
+    assert "in its line 3: call_tool('shop.drop', item=item, password='[masked]')" in shown
+    assert "hunter2" not in shown
+    assert "the tool says that it is destructive" in shown
+    assert len(shown) < 3_000
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_line_is_of_the_program_that_runs_now(environment: Mapping[str, str], era: Era) -> None:
+    person = Person(["once"])
+    async with opened(environment) as opening, opening.client(era, person) as client:
+        with anyio.fail_after(GUARD_S):
+            await execute(client, "\n\ndef drop():\n    call_tool('shop.drop', item=1)", session="s")
+            await execute(client, "first = 1\ndrop()\n# third\n# fourth", session="s")
+
+    assert "in its line 2: drop()" in person.shown[0]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_calls_made_at_once_are_asked_for_one_after_the_other(environment: Mapping[str, str], era: Era) -> None:
+    person = Person(["once", "no", "once"])
+    program = """
+import asyncio
+results = await asyncio.gather(*[call_tool_async("shop.drop", item=n) for n in range(3)], return_exceptions=True)
+[str(result) if isinstance(result, str) else type(result).__name__ for result in results]
+"""
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, person) as client:
+            assert await execute(client, program) == (False, '["drop: 0", "ToolDenied", "drop: 2"]')
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("unattended", "expected"),
+    [("deny", (True, "this client cannot ask anybody")), ("allow", (False, "drop: 1"))],
+)
+async def test_a_client_that_cannot_ask_gets_what_the_operator_says(
+    environment: Mapping[str, str], era: Era, unattended: Any, expected: tuple[bool, str]
+) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with (
+            opened(environment, policy=Policy(unattended=unattended)) as opening,
+            opening.client(era) as client,
+        ):
+            failed, text = await execute(client, "call_tool('shop.drop', item=1)")
+
+    assert (failed, expected[1] in text) == (expected[0], True)
+
+
+async def test_the_deadline_stands_still_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
+    person = Person(["no"], may_answer=anyio.Event())
+    policy = Policy(ask_timeout_s=1.5)
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, policy=policy) as opening, opening.client("legacy", person) as client:
+            failed, text = await execute(client, DROP_TWICE.replace(", drop(2)", ""), timeout_s=1)
+
+    assert (failed, text) == (False, f'["{DENIED}"]')
+
+
+async def test_but_not_while_the_program_computes(environment: Mapping[str, str]) -> None:
+    person = Person(["once"], may_answer=anyio.Event())
+    program = (
+        "import asyncio\ntask = asyncio.ensure_future(call_tool_async('shop.drop', item=1))\n"
+        "await asyncio.sleep(0)\nwhile True: pass"
+    )
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client("legacy", person) as client:
+            failed, text = await execute(client, program, timeout_s=1)
+
+    assert failed
+    assert "stopped after 1 s, the program's deadline" in text
+    assert "- shop.drop: not sent\nNone of them changed anything" in text
+
+
+async def test_the_bound_in_all_holds_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
+    person = Person(["once"], may_answer=anyio.Event())
+    limits = {"deadline_s": 1, "total_s": 1.2}
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, limits=limits) as opening, opening.client("legacy", person) as client:
+            failed, text = await execute(client, "call_tool('shop.drop', item=1)")
+
+    assert failed
+    assert "stopped after 1.2 s in all, waiting included (setting codeact.limits.total_s)" in text
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_person_who_does_not_answer_in_time_has_said_no(environment: Mapping[str, str], era: Era) -> None:
+    person = Person(["once"], may_answer=anyio.Event())
+    with anyio.fail_after(GUARD_S):
+        async with (
+            opened(environment, policy=Policy(ask_timeout_s=0.2), answer_after_s=5) as opening,
+            opening.client(era, person) as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def answer_too_late() -> None:
+                await person.asked.wait()
+                (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+                await live.over.wait()
+                assert person.may_answer is not None
+                person.may_answer.set()
+
+            tasks.start_soon(answer_too_late)
+            assert await execute(client, DROP_TWICE.replace(", drop(2)", "")) == (False, f'["{DENIED}"]')
+
+
+async def test_a_question_that_takes_long_becomes_a_handle_and_is_asked_again_when_the_client_comes_back(
+    environment: Mapping[str, str],
+) -> None:
+    person = Person(["once"], may_answer=anyio.Event())
+    with anyio.fail_after(GUARD_S):
+        async with (
+            opened(environment, answer_after_s=0.3) as opening,
+            opening.client("legacy", person) as client,
+        ):
+            await opening.app.tools.wait_settled()
+            await execute(client, "1")
+            failed, text = await execute(client, "call_tool('shop.drop', item=1)")
+            while "[still running" in text:
+                failed, text = await execute(client, run=handle_in(text))
+            assert not failed
+            assert "waiting for the user to allow a tool call" in text
+            await person.gave_up.wait()
+            person.may_answer = None
+            assert await execute(client, run=handle_in(text)) == (False, '"drop: 1"')
+
+    assert len(person.shown) == 2
+
+
+async def test_a_client_that_gives_up_after_ten_questions_gets_a_handle_before(
+    environment: Mapping[str, str],
+) -> None:
+    person = Person(["once"])
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client("auto", person) as client:
+            failed, text = await execute(client, "[call_tool('shop.drop', item=n) for n in range(12)][-1]")
+            assert not failed
+            assert "waiting for the user to allow a tool call; they are asked again when you wait on; 9 tool" in text
+            assert await execute(client, run=handle_in(text)) == (False, '"drop: 11"')
+
+
+async def test_an_answer_to_an_old_question_is_let_be(environment: Mapping[str, str]) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client("auto", Person(["once"])) as client:
+            call = {"code": DROP_TWICE}
+
+            async def retry(state: str | None, answer: str | None) -> Any:
+                return await client.session.call_tool(
+                    "execute_code",
+                    call,
+                    request_state=state,
+                    input_responses=None if answer is None else {KEY: said(answer)},
+                    allow_input_required=True,
+                )
+
+            first = await retry(None, None)
+            again = await retry(first.request_state, None)
+            assert again.request_state == first.request_state, "no answer: the question still stands"
+            second = await retry(first.request_state, "no")
+            assert second.request_state != first.request_state
+            stale = await retry(first.request_state, "session")
+            assert stale.request_state == second.request_state
+            result = await retry(second.request_state, "once")
+            gone = await retry(second.request_state, "once")
+
+    assert result.content[0].text == f'["{DENIED}", "drop: 2"]'
+    assert gone.is_error
+    assert "there is no run" in gone.content[0].text
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_that_vanishes_while_it_asks_takes_its_run_with_it(
+    environment: Mapping[str, str], era: Era
+) -> None:
+    person = Person(["once"], may_answer=anyio.Event())
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening:
+            begun: list[LiveRun] = []
+            async with anyio.create_task_group() as tasks, opening.client(era, person) as client:
+                tasks.start_soon(execute, client, "call_tool('shop.drop', item=1)")
+                await person.asked.wait()
+                begun += opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+                tasks.cancel_scope.cancel()
+            (live,) = begun
+            if era == "auto":  # its question was answered with a question; no request is left that could be cancelled
+                assert live.asks
+                live._open()[0].answer("no")  # pyright: ignore[reportPrivateUsage]
+            await live.over.wait()
+
+    assert live.result is not None
+    assert live.result.failure is not None
+    assert live.result.failure.kind == ("raised" if era == "auto" else "cancelled")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapping[str, str], era: Era) -> None:
+    person = Person(["once"])
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, person) as client:
+            opening.answer_after(0)
+            _, text = await execute(client, "print('a')\ncall_tool('shop.look')\ncall_tool('shop.drop', item=1)")
+            (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+            assert isinstance(await live.next(60), Asked)
+            opening.answer_after(60)
+            failed, text = await execute(client, run=handle_in(text), cancel=True)
+
+    assert failed
+    assert "[failed] stopped on request" in text
+    assert person.shown == []
+
+
+@pytest.mark.parametrize(
+    ("lent", "hints"),
+    [
+        ({}, (True, False, False)),
+        ({"files": (Mount("/scratch", "temp", None),)}, (True, False, False)),
+        ({"files": (Mount("/out", "rw", Path("/")),)}, (False, True, False)),
+        ({"network": Rules((HostRule("example.com"),))}, (True, False, True)),
+        ({"network": Rules((HostRule("example.com", methods=("GET", "POST")),))}, (False, True, True)),
+    ],
+)
+async def test_a_read_only_profile_says_so_to_the_client(
+    environment: Mapping[str, str], lent: dict[str, Any], hints: tuple[bool, bool, bool]
+) -> None:
+    rules = (Rule(tool="shop.drop", action="deny"), Rule(tool="shop.[!lt]*", action="deny"))
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, policy=Policy(rules=rules), **lent) as opening, opening.client("auto") as client:
+            await opening.app.tools.wait_settled()
+            annotations = (await client.list_tools()).tools[0].annotations
+
+    assert annotations is not None
+    assert (annotations.read_only_hint, annotations.destructive_hint, annotations.open_world_hint) == hints

@@ -1,0 +1,174 @@
+"""What the client's model reads of a run: golden texts, for every way a run can end."""
+
+from dataclasses import replace
+
+import pytest
+from mcp.types import TextContent
+
+from codeact_bridges.values import CallRecord, Failure, KeptLink, Media, Output, Printed, RunResult, Value
+from codeact_server.protocol.results import META_KEY, call_tool_result, still_running
+
+LOOKED = CallRecord("shop.look", "ok", 0.1, 0.1, read_only=True, sent=True)
+BOUGHT = CallRecord("shop.buy", "ok", 0.2, 0.1, sent=True)
+FAILED = CallRecord("shop.buy", "error", 0.3, 0.1, error="closed", sent=True)
+DENIED = CallRecord("shop.drop", "error", 0.4, 0.1, decision="deny: the user said no")
+UNKNOWN = CallRecord("shop.eat", "error", 0.4, 0.1, error="no such tool")
+CUT_OFF = CallRecord("shop.buy", "unfinished", 0.5, 0.1, sent=True)
+ASKED = CallRecord("shop.drop", "unfinished", 0.6, 0.1, decision="ask")
+RAISED = Failure("raised", 'Traceback (most recent call last):\n  File "program.py", line 2\nValueError: no\n')
+STOPPED = Failure("deadline", "stopped after 60 s, the program's deadline")
+
+
+def result(**facts: object) -> RunResult:
+    return RunResult("wasmtime", "none", 1.5, **facts)  # type: ignore[arg-type]
+
+
+def text(run: RunResult) -> str:
+    return "\n--\n".join(part.text for part in call_tool_result(run).content if isinstance(part, TextContent))
+
+
+def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
+    return Output(tuple(Printed(stream, text) for stream, text in pieces), cut)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (result(), "(nothing was printed, and the last line has no value)"),
+        (result(value=Value("json", "42")), "42"),
+        (result(output=printed(("stdout", "a\n")), value=Value("json", "42")), "a\n--\n[result]\n42"),
+        (result(output=printed(("stdout", "a"), ("stderr", "b\n"), ("stdout", "c"))), "a\n[stderr]\nb\n[stdout]\nc"),
+        (
+            result(output=printed(("stdout", "a"), cut=1_000)),
+            "a\n[1,000 more bytes were printed and are cut: print less, or return a summary]",
+        ),
+        (
+            result(
+                value=Value("json", "[1", 500), kept=(KeptLink("result://x", "the whole value", "text/plain", 502),)
+            ),
+            (
+                "[1\n[500 more bytes are cut: return less, or a summary]\n--\n"
+                '[kept] the whole value, 502 bytes: a later program reads it with load_result("result://x")'
+            ),
+        ),
+        (
+            result(session="s", session_state="went on"),
+            "(nothing was printed, and the last line has no value)\n--\n[session 's' went on]",
+        ),
+        (
+            result(failure=RAISED),
+            '[failed] Traceback (most recent call last):\n  File "program.py", line 2\nValueError: no',
+        ),
+        (
+            result(output=printed(("stdout", "so far")), failure=STOPPED, calls=(LOOKED,)),
+            (
+                "so far\n--\n[failed] stopped after 60 s, the program's deadline\n"
+                "Tool calls that the program made before: 1\n"
+                "- shop.look: done (only reads)\n"
+                "None of them changed anything: the program can be run again as a whole."
+            ),
+        ),
+        (
+            result(failure=STOPPED, calls=(LOOKED, BOUGHT, FAILED, DENIED, UNKNOWN, CUT_OFF, ASKED)),
+            (
+                "[failed] stopped after 60 s, the program's deadline\n"
+                "Tool calls that the program made before: 7\n"
+                "- shop.look: done (only reads)\n"
+                "- shop.buy: done\n"
+                "- shop.buy: failed (may have had effects)\n"
+                "- shop.drop: not allowed, not sent\n"
+                "- shop.eat: not sent\n"
+                "- shop.buy: cut off (may have had effects)\n"
+                "- shop.drop: not sent\n"
+                "What is done stays done: do not repeat those calls, go on after them.\n"
+                "Of what failed or was cut off nobody knows how far it came: find out before you repeat it.\n"
+                "What was not allowed will not be allowed the next time either, unless the user says so."
+            ),
+        ),
+        (
+            result(failure=STOPPED, calls=(DENIED, UNKNOWN, ASKED)),
+            (
+                "[failed] stopped after 60 s, the program's deadline\n"
+                "Tool calls that the program made before: 3\n"
+                "- shop.drop: not allowed, not sent\n"
+                "- shop.eat: not sent\n"
+                "- shop.drop: not sent\n"
+                "None of them changed anything: the program can be run again as a whole.\n"
+                "What was not allowed will not be allowed the next time either, unless the user says so."
+            ),
+        ),
+        (
+            result(failure=STOPPED, session="s", session_state="lost"),
+            (
+                "[failed] stopped after 60 s, the program's deadline\n--\n"
+                "[session 's' is lost with its variables: pass reset=true to begin it anew]"
+            ),
+        ),
+        (
+            result(failure=Failure("exited", "the program ended with sys.exit(3)")),
+            "[failed] the program ended with sys.exit(3)",
+        ),
+    ],
+)
+def test_a_result_reads(run: RunResult, expected: str) -> None:
+    assert text(run) == expected
+
+
+def test_calls_that_read_the_same_are_counted_and_of_many_the_last_are_named() -> None:
+    others = tuple(replace(LOOKED, tool=f"shop.look{number}") for number in range(25))
+    lines = text(result(failure=STOPPED, calls=(LOOKED, *others, *(LOOKED,) * 3, BOUGHT))).splitlines()
+
+    assert lines[1:4] == [
+        "Tool calls that the program made before: 30",
+        "- … 7 earlier ones",
+        "- shop.look7: done (only reads)",
+    ]
+    assert lines[-3:] == [
+        "- shop.look: done (only reads), 4 times",
+        "- shop.buy: done",
+        "What is done stays done: do not repeat those calls, go on after them.",
+    ]
+    assert len(lines) == 24
+
+
+@pytest.mark.parametrize(
+    ("asks", "said"),
+    [
+        (False, "[still running; 3 tool calls so far] "),
+        (
+            True,
+            "[waiting for the user to allow a tool call; they are asked again when you wait on; 3 tool calls so far] ",
+        ),
+    ],
+)
+def test_a_run_that_goes_on_says_how_to_come_back(asks: bool, said: str) -> None:
+    answer = still_running("r-1", printed(("stdout", "a\n")), 3, asks=asks)
+
+    assert [part.text for part in answer.content if isinstance(part, TextContent)] == [
+        "a",
+        f'{said}execute_code(run="r-1") waits on for its result, execute_code(run="r-1", cancel=true) stops it',
+    ]
+    assert answer.is_error is not True
+    assert answer.meta == {META_KEY: {"run": "r-1", "state": "running"}}
+
+
+def test_the_facts_are_for_the_client() -> None:
+    answer = call_tool_result(result(failure=STOPPED, calls=(LOOKED,)))
+
+    assert answer.is_error is True
+    assert answer.structured_content is None
+    assert answer.meta == {
+        META_KEY: {
+            "engine": "wasmtime",
+            "isolation": "none",
+            "duration_ms": 1500.0,
+            "tool_calls": 1,
+            "failure": "deadline",
+        }
+    }
+
+
+def test_pictures_and_sounds_are_content_of_their_own() -> None:
+    shown = (Media("image", "image/png", "QQ=="), Media("audio", "audio/wav", "QQ=="), Value("text", "a\nb"))
+
+    assert [part.type for part in call_tool_result(result(displayed=shown)).content] == ["image", "audio", "text"]

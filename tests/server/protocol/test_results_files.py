@@ -1,0 +1,44 @@
+"""How a result shows the files that a run made."""
+
+import base64
+
+from mcp import types
+
+from codeact_bridges.values import ProducedFile, RunResult
+from codeact_server.protocol.results import call_tool_result
+
+
+def made(path: str, mime_type: str, content: bytes | None) -> ProducedFile:
+    along = None if content is None else base64.b64encode(content).decode()
+    return ProducedFile(path, f"file:///home/me{path}", 1_234, mime_type, along)
+
+
+def test_files_are_listed_and_come_along_as_what_they_are() -> None:
+    files = (
+        made("/out/plot.png", "image/png", b"\x89PNG"),
+        made("/out/note.txt", "text/plain", "ü".encode()),
+        made("/out/all.csv", "text/csv", None),
+    )
+
+    listed, image, text, link = call_tool_result(RunResult("wasmtime", "", 0.0, produced=files)).content
+
+    assert isinstance(listed, types.TextContent)
+    assert listed.text.splitlines() == [
+        "[files]",
+        "/out/plot.png (1,234 bytes, image/png)",
+        "/out/note.txt (1,234 bytes, text/plain)",
+        "/out/all.csv (1,234 bytes, text/csv)",
+    ]
+    assert isinstance(image, types.ImageContent)
+    assert isinstance(text, types.EmbeddedResource)
+    assert isinstance(text.resource, types.TextResourceContents)
+    assert text.resource.text == "ü"
+    assert isinstance(link, types.ResourceLink)
+    assert (link.uri, link.name, link.size) == ("file:///home/me/out/all.csv", "/out/all.csv", 1_234)
+
+
+def test_a_run_that_made_none_says_nothing_of_files() -> None:
+    (only,) = call_tool_result(RunResult("wasmtime", "", 0.0)).content
+
+    assert isinstance(only, types.TextContent)
+    assert "[files]" not in only.text

@@ -1,0 +1,251 @@
+"""The one tool, spoken to in memory by clients of both eras: what it takes, and every form of what comes back."""
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.server.mcpserver import MCPServer
+from mcp.types import BlobResourceContents, EmbeddedResource, ImageContent, TextContent
+from served import Era
+
+from codeact_bridges.limits import Limits
+from codeact_bridges.tools.spec import MemoryServer
+from codeact_server.app import App, open_app
+from codeact_server.config.load import Config
+from codeact_server.protocol.results import META_KEY
+from codeact_server.protocol.server import open_server
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def counter() -> MemoryServer:
+    server = MCPServer("counter")
+
+    @server.tool()
+    async def double(n: int) -> int:  # pyright: ignore[reportUnusedFunction]
+        """Twice the number."""
+        return 2 * n
+
+    @server.tool()
+    async def refuse() -> int:  # pyright: ignore[reportUnusedFunction]
+        """Never works."""
+        raise ValueError("not today")
+
+    return MemoryServer(name="counter", server=server)
+
+
+CONFIG = Config(servers=(counter(),), engine="wasmtime", limits=Limits(code_bytes=1_000, output_bytes=2_000))
+
+
+@pytest.fixture(scope="module")
+async def app(guest_cache: Path, environment: object) -> AsyncGenerator[App]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(guest_cache))
+        async with open_app(CONFIG, lambda _: None) as app:
+            yield app
+
+
+@pytest.fixture(params=get_args(Era))
+async def client(request: pytest.FixtureRequest, app: App) -> AsyncGenerator[Client]:
+    with anyio.fail_after(30):
+        async with open_server(app) as server, Client(server, mode=request.param) as client:
+            yield client
+
+
+async def texts(client: Client, code: str, **arguments: Any) -> tuple[bool, list[str]]:
+    result = await client.call_tool("execute_code", {"code": code, **arguments})
+    return result.is_error, [part.text for part in result.content if isinstance(part, TextContent)]
+
+
+@pytest.mark.parametrize(
+    ("program", "parts"),
+    [
+        ("6 * 7", ["42"]),
+        ("'a line'", ['"a line"']),
+        ("'two\\nlines'", ["two\nlines"]),
+        ("{'a': [1, None, True, 0.5]}", ['{"a": [1, null, true, 0.5]}']),
+        ("object", ["<class 'object'>"]),
+        ("x = 1", ["(nothing was printed, and the last line has no value)"]),
+        ("", ["(nothing was printed, and the last line has no value)"]),
+        ("None", ["(nothing was printed, and the last line has no value)"]),
+        ("print('hello')", ["hello"]),
+        ("print('hello')\n7", ["hello", "[result]\n7"]),
+        ("print('ÄÖ€😀')", ["ÄÖ€😀"]),
+        (
+            "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('three')",
+            ["one\n[stderr]\ntwo\n[stdout]\nthree"],
+        ),
+        ("import sys\nprint('bye')\nsys.exit()", ["bye"]),
+        ("await call_tool_async('counter.double', n=4)", ["8"]),
+    ],
+)
+async def test_what_a_program_prints_and_its_value_come_back(client: Client, program: str, parts: list[str]) -> None:
+    assert await texts(client, program) == (False, parts)
+
+
+async def test_a_program_that_raises_is_an_error_with_its_traceback_and_what_came_before(client: Client) -> None:
+    failed, parts = await texts(client, "print('before')\ncall_tool('counter.double', n=1)\n\n1 / 0")
+
+    assert failed
+    assert parts[0] == "before"
+    assert parts[1].startswith("[failed] Traceback")
+    assert "line 4" in parts[1]
+    assert "ZeroDivisionError: division by zero\n" in parts[1]
+    assert re.search(r"\n- counter\.double.*: done", parts[1])
+
+
+async def test_a_tool_that_fails_raises_in_the_program_and_is_listed_when_nobody_catches_it(client: Client) -> None:
+    assert await texts(client, "try:\n    call_tool('counter.refuse')\nexcept ToolError as e:\n    'caught'") == (
+        False,
+        ["(nothing was printed, and the last line has no value)"],
+    )
+    failed, parts = await texts(client, "call_tool('counter.refuse')")
+
+    assert failed
+    assert "ToolError: counter.refuse: " in parts[0]
+    assert "- counter.refuse: failed" in parts[0]
+
+
+async def test_a_syntax_error_shows_the_line(client: Client) -> None:
+    failed, parts = await texts(client, "a = 1\nb = = 2")
+
+    assert failed
+    assert "b = = 2" in parts[0]
+    assert "SyntaxError: invalid syntax" in parts[0]
+
+
+async def test_an_exit_code_that_is_not_zero_is_an_error(client: Client) -> None:
+    assert await texts(client, "import sys\nsys.exit(3)") == (True, ["[failed] the program ended with sys.exit(3)"])
+
+
+async def test_a_program_that_uses_up_its_memory_is_an_error_and_the_next_one_runs(client: Client) -> None:
+    failed, parts = await texts(client, "x = [bytes(1_000_000) for _ in range(1_000)]")
+
+    assert failed
+    assert "MemoryError" in parts[0] or "ran out of memory" in parts[0]
+    assert await texts(client, "1") == (False, ["1"])
+
+
+async def test_an_endless_program_is_stopped_at_its_deadline_with_its_output(client: Client) -> None:
+    failed, parts = await texts(client, "print('begun')\nwhile True: pass", timeout_s=0.3)
+
+    assert failed
+    assert parts[0] == "begun"
+    assert parts[1].startswith("[failed] stopped after 0.3 s")
+
+
+async def test_an_image_is_an_image_and_a_file_a_resource(client: Client) -> None:
+    program = f"""
+import base64
+display(base64.b64decode('{PNG}'))
+display(b'a,b', 'text/csv')
+"""
+    result = await client.call_tool("execute_code", {"code": program})
+
+    assert not result.is_error, result.content
+    image, file = result.content
+    assert isinstance(image, ImageContent)
+    assert (image.mime_type, image.data) == ("image/png", PNG)
+    assert isinstance(file, EmbeddedResource)
+    assert isinstance(file.resource, BlobResourceContents)
+    assert (file.resource.mime_type, file.resource.blob) == ("text/csv", "YSxi")
+
+
+@pytest.mark.parametrize("program", ["'x' * 5_000", "print('x' * 5_000)", "raise ValueError('x' * 5_000)"])
+async def test_what_is_too_long_is_cut_and_the_result_says_by_how_much(client: Client, program: str) -> None:
+    _, parts = await texts(client, program)
+
+    whole = "\n".join(parts)
+    assert len(whole) < 4_000
+    assert re.search(r"3,[01]\d\d (more )?bytes .*cut", whole)
+
+
+async def test_the_result_says_in_its_meta_how_the_program_ran(client: Client) -> None:
+    result = await client.call_tool("execute_code", {"code": "call_tool('counter.double', n=1)"})
+
+    assert result.meta is not None
+    facts = result.meta[META_KEY]
+    assert facts["engine"] == "wasmtime"
+    assert "no hypervisor" in facts["isolation"]
+    assert facts["tool_calls"] == 1
+    assert facts["duration_ms"] > 0
+
+
+async def test_nothing_is_said_twice(client: Client) -> None:
+    """Clients that get structured content too show the model one of the two, each another."""
+    result = await client.call_tool("execute_code", {"code": "1"})
+
+    assert result.structured_content is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "'code' is missing"),
+        ({"code": None}, "'code' is missing"),
+        ({"code": 1}, "'code' must be a string"),
+        ({"code": ["1"]}, "'code' must be a string"),
+        ({"cod": "1"}, "'code' is missing; 'cod' is not an argument (there are code, "),
+        ({"code": "1", "language": "python"}, "'language' is not an argument (there are code, "),
+        ({"code": "1", "timeout_s": "5"}, "'timeout_s' must be a number of seconds over 0"),
+        ({"code": "1", "timeout_s": True}, "'timeout_s' must be a number of seconds over 0"),
+        ({"code": "1", "timeout_s": 0}, "'timeout_s' must be a number of seconds over 0"),
+        ({"code": "1", "timeout_s": -1}, "'timeout_s' must be a number of seconds over 0"),
+        ({"code": 1, "timeout_s": -1}, "'code' must be a string; 'timeout_s' must be a number of seconds over 0"),
+        ({"code": "#" * 1_001}, "1,001 bytes long; 1,000 are allowed (setting codeact.limits.code_bytes)"),
+        ({"code": "#" + "€" * 334}, "1,003 bytes long; 1,000 are allowed"),
+    ],
+)
+async def test_an_argument_that_is_wrong_is_a_result_that_names_it(
+    client: Client, arguments: dict[str, Any], named: str
+) -> None:
+    result = await client.call_tool("execute_code", arguments)
+
+    assert result.is_error
+    assert named in str(result.content)
+
+
+async def test_a_deadline_over_the_longest_is_the_longest_and_a_null_the_usual(client: Client) -> None:
+    assert await texts(client, "1", timeout_s=10_000_000) == (False, ["1"])
+    assert await texts(client, "1", timeout_s=None) == (False, ["1"])
+
+
+async def test_the_schema_has_what_the_tool_takes_and_nothing_else(client: Client) -> None:
+    (tool,) = (await client.list_tools()).tools
+
+    assert tool.name == "execute_code"
+    assert tool.input_schema["properties"].keys() >= {"code", "timeout_s"}
+    assert tool.input_schema["additionalProperties"] is False
+    assert "counter.double(n: int) -> int" in str(tool.description)
+
+
+async def test_another_tool_is_an_error_of_the_protocol(client: Client) -> None:
+    with pytest.raises(MCPError, match=r"Unknown tool: 'execute'. This server has one: 'execute_code'"):
+        await client.call_tool("execute", {"code": "1"})
+
+
+async def test_a_run_too_many_is_told_to_come_back(guest_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker, for which one may wait."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(guest_cache))
+    config = replace(CONFIG, pool=CONFIG.pool.model_copy(update={"max_workers": 1, "max_waiting": 1}))
+    ends: list[tuple[bool, list[str]]] = []
+
+    async def run(one: Client) -> None:
+        ends.append(await texts(one, "import time\ntime.sleep(0.2)\n1"))
+
+    with anyio.fail_after(30):
+        async with open_app(config, lambda _: None) as app, open_server(app) as server, Client(server) as one:
+            await texts(one, "'the worker is there'")
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(run, one)
+
+    assert (False, ["1"]) in ends
+    refusals = [parts[0] for failed, parts in ends if failed]
+    assert refusals
+    assert all("try again later" in refusal for refusal in refusals)

@@ -1,0 +1,122 @@
+"""The two ends of stdio: over pipes, sockets and files, with clients that write in pieces, do not read, or go away."""
+
+import os
+import socket
+from pathlib import Path
+
+import anyio
+import pytest
+
+from codeact_server.transports import stdio
+from codeact_server.transports.stdio import Out, lines_of
+
+GUARD_S = 20
+LARGE = "x" * 1_000_000 + "\n"
+
+
+def pipe(kind: str) -> tuple[int, int]:
+    """Descriptors to read from and to write to."""
+    if kind == "pipe":
+        return os.pipe()
+    ours, theirs = socket.socketpair()
+    return ours.detach(), theirs.detach()
+
+
+async def all_of(fd: int) -> list[str]:
+    return [line async for line in lines_of(fd)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_lines_come_whole_however_they_were_written(kind: str) -> None:
+    out, into = pipe(kind)
+    came: list[list[str]] = []
+
+    async def read() -> None:
+        came.append(await all_of(out))
+
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            for piece in (b"on", b"e\ntwo\nthr", b"ee\n\n", b"\xff no UTF-8\n", b"and the rest"):
+                os.write(into, piece)
+                await anyio.wait_all_tasks_blocked()
+            os.close(into)
+
+    assert came == [["one\n", "two\n", "three\n", "\n", "\ufffd no UTF-8\n", "and the rest"]]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_a_line_that_is_too_long_is_cut(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "MAX_LINE_BYTES", 4)
+    out, into = pipe(kind)
+    lines = lines_of(out)
+    with anyio.fail_after(GUARD_S):
+        os.write(into, b"12345")
+        assert await anext(lines) == "12345"
+        os.write(into, b"678\n")
+        os.close(into)
+        assert [line async for line in lines] == ["678\n"]
+
+
+async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"one\ntwo")
+
+    with anyio.fail_after(GUARD_S):
+        assert await all_of(os.open(tmp_path / "in", os.O_RDONLY)) == ["one\n", "two"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_what_is_written_arrives_whole_although_the_reader_is_slow(kind: str) -> None:
+    out, into = pipe(kind)
+    came: list[list[str]] = []
+
+    async def read() -> None:
+        await anyio.wait_all_tasks_blocked()  # the writer waits for room by now
+        came.append(await all_of(out))
+
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            writer = Out(into)
+            await writer.write(LARGE)
+            await writer.write("ä\n")
+            await writer.flush()
+            os.close(into)
+
+    assert came == [[LARGE, "ä\n"]]
+
+
+async def test_a_file_is_written_to(tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "out", os.O_CREAT | os.O_WRONLY)
+    with anyio.fail_after(GUARD_S):
+        writer = Out(fd)
+        await writer.write("one\n")
+        await writer.flush()
+    os.close(fd)
+
+    assert (tmp_path / "out").read_text() == "one\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_a_write_to_a_reader_that_does_not_read_can_be_cancelled(kind: str) -> None:
+    out, into = pipe(kind)
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            writer = Out(into)
+            await writer.write(LARGE)
+            tasks.start_soon(writer.flush)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+    os.close(out)
+    os.close(into)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_a_reader_that_is_gone_is_told_as_a_closed_stream(kind: str) -> None:
+    out, into = pipe(kind)
+    os.close(out)
+    writer = Out(into)
+    await writer.write("one\n")
+    with anyio.fail_after(GUARD_S), pytest.raises(anyio.ClosedResourceError):
+        await writer.flush()
+    os.close(into)
