@@ -9,8 +9,7 @@ import anyio
 from codeact_bridges.errors import GuestDied, UnknownTool
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import Answerer
-from codeact_bridges.tools.port import Gate, Progress, Rows
+from codeact_bridges.tools.port import Answerer, Gate, Progress, Rows
 from codeact_bridges.values import Data, JsonValue, Media, ToolValue
 
 ToolScript: TypeAlias = Callable[[Mapping[str, JsonValue]], Awaitable[ToolValue]]

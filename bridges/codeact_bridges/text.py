@@ -39,3 +39,14 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+
+
+def cut_text(text: str, limit_bytes: int) -> tuple[str, int]:
+    """The longest beginning of `text` that fits, and how many bytes were left out. Never half a character."""
+    if len(text) * 4 <= limit_bytes:
+        return text, 0
+    data = text.encode()
+    if len(data) <= limit_bytes:
+        return text, 0
+    kept = data[: max(0, limit_bytes)].decode(errors="ignore")
+    return kept, len(data) - len(kept.encode())

@@ -14,23 +14,26 @@ from codeact_bridges.approval.gate import Consent
 from codeact_bridges.approval.policy import Grants
 from codeact_bridges.errors import SandboxError
 from codeact_bridges.files.bridge import FilesBridge
-from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.guest.images import STANDARD_LIBRARY
 from codeact_bridges.modules.bridge import Modules
 from codeact_bridges.modules.packages import find_packages
 from codeact_bridges.modules.standard_library import StandardLibrary
 from codeact_bridges.network.bridge import Network
-from codeact_bridges.runs.execute import Bridges, Workers, run_program
+from codeact_bridges.runs.execute import Workers, run_program
+from codeact_bridges.runs.guest_host import Bridges
+from codeact_bridges.runs.handle import LiveRun
 from codeact_bridges.runs.observer import Watcher
-from codeact_bridges.runs.registry import Keeping, LiveRun, Runs, open_runs
+from codeact_bridges.runs.registry import Keeping, Runs, open_runs
 from codeact_bridges.runs.result_store import KeptResults
 from codeact_bridges.runs.sessions import Sessions, open_sessions
 from codeact_bridges.sandbox.engine_selection import Sandboxing, open_engine
 from codeact_bridges.sandbox.pool import Pool, open_pool
 from codeact_bridges.tools.bridge import Tools
-from codeact_bridges.tools.downstream.elicitation import QuestionKind
+from codeact_bridges.tools.credentials.secret_store import Keeper, keeper_in
+from codeact_bridges.tools.port import QuestionKind
+from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.values import Failure, RunResult
-from codeact_server.cli.login import access_keeper
-from codeact_server.config.load import Config
+from codeact_server.config.model import Config
 from codeact_server.observability.audit_log import AuditLog
 
 MAX_CLIENTS_REMEMBERED = 1_000
@@ -207,3 +210,10 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
             open_runs(Keeping()) as runs,
         ):
             yield App(config, tools, pool, bridges, runs, sessions)
+
+
+def access_keeper(config: Config) -> Keeper | None:
+    """Where the access to remote servers is kept; None where no server needs a login."""
+    if not any(isinstance(server, HttpServer) and server.oauth for server in config.servers):
+        return None
+    return keeper_in(Path(platformdirs.user_data_path("codeact-mcp", appauthor=False)) / "access")

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from lab import Lab
 
-from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.guest.images import STANDARD_LIBRARY
 
 NO_SCREEN = "there is no screen and no keyboard here"
 NO_THREADS = "there are no threads here"

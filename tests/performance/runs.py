@@ -20,7 +20,7 @@ from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.app import App, Order, open_app
-from codeact_server.config.load import Config
+from codeact_server.config.model import Config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORDERS = StdioServer(name="orders", command=sys.executable, args=(str(EXAMPLES / "orders_server.py"),))

@@ -17,7 +17,7 @@ import anyio
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.app import App, Order, open_app
-from codeact_server.config.load import Config
+from codeact_server.config.model import Config
 
 SHOP = StdioServer(name="shop", command=sys.executable, args=(str(Path(__file__).parents[1] / "servers" / "shop.py"),))
 WARM_UP = 200

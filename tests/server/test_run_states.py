@@ -19,7 +19,8 @@ from served import descendants
 
 from codeact_bridges.approval.policy import Policy
 from codeact_bridges.errors import UnknownRun
-from codeact_bridges.runs.registry import Asked, Keeping, LiveRun
+from codeact_bridges.runs.handle import Asked, LiveRun
+from codeact_bridges.runs.registry import Keeping
 from codeact_bridges.runs.sessions import SessionLimits
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.values import RunResult

@@ -21,7 +21,7 @@ from codeact_bridges.approval.policy import Policy
 from codeact_bridges.limits import Limits
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.app import App, open_app
-from codeact_server.config.load import Config
+from codeact_server.config.model import Config
 from codeact_server.protocol.server import CodeActServer, open_server
 
 Era: TypeAlias = Literal["auto", "legacy"]

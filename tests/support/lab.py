@@ -11,12 +11,13 @@ from typing import Any
 import anyio
 
 from codeact_bridges.bridge import Bridge
-from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.guest.images import STANDARD_LIBRARY
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.bridge import Modules
 from codeact_bridges.modules.packages import Packages, find_packages
 from codeact_bridges.modules.standard_library import StandardLibrary
-from codeact_bridges.runs.execute import Bridges, Workers, run_program
+from codeact_bridges.runs.execute import Workers, run_program
+from codeact_bridges.runs.guest_host import Bridges
 from codeact_bridges.runs.observer import Watcher
 from codeact_bridges.sandbox.engine_selection import EngineName, Sandboxing, open_engine
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool

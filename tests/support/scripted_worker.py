@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from codeact_bridges.sandbox.worker import hardening
 from codeact_bridges.sandbox.worker import main as worker
 from codeact_bridges.sandbox.worker.engine import Ask, GuestTrap, Print
+from codeact_bridges.sandbox.worker.seccomp import FORBIDDEN, FORBIDDEN_COMMANDS, PRLIMIT
 
 
 def _wire_out() -> int:
@@ -89,25 +89,25 @@ def _refusals() -> dict[str, str]:
     """Every forbidden call, with arguments that without the filter are a different error, or do no harm."""
     return {
         name: _error(number, *[-1] * 6)
-        for name, numbers in hardening.FORBIDDEN.items()  # pyright: ignore[reportPrivateUsage]
+        for name, numbers in FORBIDDEN.items()  # pyright: ignore[reportPrivateUsage]
         if (number := numbers[_COLUMN]) is not None and name not in ("fork", "vfork")  # there would be two of us
     }
 
 
 def _forbidden(name: str, *arguments: int) -> int:
-    number = hardening.FORBIDDEN[name][_COLUMN]  # pyright: ignore[reportPrivateUsage]
+    number = FORBIDDEN[name][_COLUMN]  # pyright: ignore[reportPrivateUsage]
     assert number is not None
     return _syscall(number, *arguments)
 
 
 def _command(name: str, *arguments: int) -> int:
     """A call of which only some values are forbidden."""
-    *numbers, _, _ = hardening.FORBIDDEN_COMMANDS[name]  # pyright: ignore[reportPrivateUsage]
+    *numbers, _, _ = FORBIDDEN_COMMANDS[name]  # pyright: ignore[reportPrivateUsage]
     return _syscall(numbers[_COLUMN], *arguments)
 
 
 def _limit(pid: int, new: int, old: int) -> int:
-    return _syscall(hardening.PRLIMIT[_COLUMN], pid, 7, new, old)  # pyright: ignore[reportPrivateUsage]
+    return _syscall(PRLIMIT[_COLUMN], pid, 7, new, old)  # pyright: ignore[reportPrivateUsage]
 
 
 def _own_limit() -> int:

@@ -13,6 +13,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, Field, model_validator
 
+from codeact_bridges.names import folded, folded_pattern
+
 Action: TypeAlias = Literal["allow", "ask", "deny"]
 Hint: TypeAlias = Literal["read_only", "destructive", "idempotent", "open_world"]
 
@@ -136,14 +138,3 @@ class Grants:
 
     def covers(self, full_name: str) -> bool:
         return full_name in self._tools
-
-
-def folded(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def folded_pattern(pattern: str) -> str:
-    """As `folded`, but the hyphen of a range (`[a-f]`) stays one."""
-    return "".join(
-        part if index % 2 else folded(part) for index, part in enumerate(re.split(r"(\[!?\]?[^\]]*\])", pattern))
-    )

@@ -1,14 +1,13 @@
 """Asking a person about one tool call: what is shown, what can be answered. Pure; `runs.py` waits for the answer."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Protocol, TypeAlias
 
-from codeact_bridges.runs.budget import cut_text
-from codeact_bridges.text import one_line
+from codeact_bridges.approval.redaction import MASKED, is_secret, without_secrets
+from codeact_bridges.text import cut_text, one_line
 from codeact_bridges.values import JsonValue
 
 Answer: TypeAlias = Literal["once", "run", "session", "no"]
@@ -27,24 +26,6 @@ MAX_DIGITS = 40
 MAX_LOOKED_AT = 20_000
 """Characters and values of all arguments that are looked at, to show `MAX_ARGUMENTS_BYTES` of them."""
 MAX_NAME = 200
-
-MASKED = "[masked]"
-_SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|code)?s?$|secret|tokens?$|api_?keys?$|auth(orization)?$|credential|private_?key|cookie|bearer"
-    r"|connection_?string|^(pwd|pin|otp|jwt)$",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"""(?x)
-    \b(?:Bearer|Basic|Token)\ +[\w.~+/=-]{8,}                       # what a header says
-    | \b(?:gh[pousr]_|github_pat_|glpat-|sk-|sk_live_|rk_live_|xox[abposr]-|AKIA|ASIA|AIza|npm_|pypi-|hf_)[\w-]{10,}
-    | (?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                        # a JSON web token
-    | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----[\s\S]*
-    | (?<=://)[^\s/@:]*:[^\s/@]+(?=@)                               # a URL's user and password
-    | (?P<name>(?i:(?:password|passwd|pwd|secret|token|api_?key)['"]?\s*[=:]\s*['"]?))[^\s&;,'")\]}]+
-    """
-)
-"""Secrets by how they look, whatever they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +105,6 @@ class _Shower:
                 return f"… a number of about {value.bit_length() * 3 // 10:,} digits"
             case _:
                 return value
-
-
-def is_secret(key: str, value: JsonValue) -> bool:
-    if value is None or value == "" or isinstance(value, bool):
-        return False
-    if isinstance(value, int | float) and "token" in key.lower():  # `max_tokens`
-        return False
-    return _SECRET_NAME.search(key[-100:]) is not None
-
-
-def without_secrets(text: str) -> str:
-    return _SECRET_VALUE.sub(lambda found: (found["name"] or "") + MASKED, text)
 
 
 def _bounded(text: str, limit_bytes: int, whole: int | None = None) -> str:

@@ -1,14 +1,1 @@
-"""The guest: its runtime's source (run in the sandbox, never imported here), its WIT world, what was built of them."""
-
-from pathlib import Path
-
-_BUILT = Path(__file__).parent / "built"
-
-RUNTIME = Path(__file__).parent / "runtime"
-"""The guest runtime's source."""
-
-COMPONENT = _BUILT / "guest.wasm"
-"""The guest as a Wasm component: CPython 3.14, the runtime, and the common modules already imported."""
-
-STANDARD_LIBRARY = _BUILT / "stdlib.zip"
-"""The standard library, tzdata and the runtime; a `.py` is a marshalled code object. Its comment: the magic number."""
+"""The guest: its runtime (run in the sandbox, never imported here), its WIT world, its messages, its images."""

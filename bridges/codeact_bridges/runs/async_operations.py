@@ -14,7 +14,7 @@ import anyio.abc
 from codeact_bridges.bridge import Answer
 from codeact_bridges.errors import BadGuestCall, BridgeError
 from codeact_bridges.guest import requests as calls
-from codeact_bridges.sandbox.worker_process import error_object
+from codeact_bridges.guest.replies import error_object
 
 MAX_UNDER_WAY = 10_000
 """Operations a guest may have submitted and not yet seen the end of."""

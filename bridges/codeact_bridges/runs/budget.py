@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Literal
 
 from codeact_bridges.errors import BudgetSpent
+from codeact_bridges.text import cut_text
 from codeact_bridges.values import Output, Printed, Value, ValueForm
 
 MAX_PIECES = 10_000
@@ -62,17 +63,6 @@ class OutputBuffer:
     def output(self) -> Output:
         rest = self._rest.getvalue()
         return Output((*self._pieces, *([Printed("stdout", rest)] if rest else [])), self._cut)
-
-
-def cut_text(text: str, limit_bytes: int) -> tuple[str, int]:
-    """The longest beginning of `text` that fits, and how many bytes were left out. Never half a character."""
-    if len(text) * 4 <= limit_bytes:
-        return text, 0
-    data = text.encode()
-    if len(data) <= limit_bytes:
-        return text, 0
-    kept = data[: max(0, limit_bytes)].decode(errors="ignore")
-    return kept, len(data) - len(kept.encode())
 
 
 def cut_value(form: ValueForm, text: str, limit_bytes: int) -> Value:

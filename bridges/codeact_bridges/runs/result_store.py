@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from codeact_bridges.bridge import Account, Lent
 from codeact_bridges.errors import BadGuestCall
 from codeact_bridges.guest.requests import parse
-from codeact_bridges.runs.budget import cut_text
+from codeact_bridges.text import cut_text
 from codeact_bridges.values import KeptLink, Output, Printed, RunResult, ValueForm
 
 SCHEME = "result://"

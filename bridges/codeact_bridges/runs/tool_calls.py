@@ -19,14 +19,14 @@ from codeact_bridges.approval.request import question
 from codeact_bridges.bridge import Answer
 from codeact_bridges.errors import BridgeError, ToolDenied, ToolError
 from codeact_bridges.guest import requests as calls
+from codeact_bridges.guest.replies import wire_form
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.budget import Budget
 from codeact_bridges.runs.deadline import Deadline
 from codeact_bridges.runs.observer import Watcher
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import Answerer, QuestionKind, ServerQuestion
-from codeact_bridges.tools.port import ToolsPort
-from codeact_bridges.values import CallProgress, CallRecord, Data, JsonValue, Link, Media, Parts, ToolValue
+from codeact_bridges.tools.port import Answerer, QuestionKind, ServerQuestion, ToolsPort
+from codeact_bridges.values import CallProgress, CallRecord, JsonValue, Link, Parts, ToolValue
 
 MAX_RECORDED_NAME = 200
 MAX_RECORDED_ARGUMENTS = 2_000
@@ -263,25 +263,3 @@ class _Excused:
     async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
         with self.deadline.excused():
             return await self.answerer.pass_on(question)
-
-
-def wire_form(value: ToolValue) -> JsonValue:
-    """What the guest reads."""
-    match value:
-        case Data():
-            return {"data": value.value}
-        case Media():
-            return {
-                "media": {"kind": value.kind, "mime_type": value.mime_type, "base64": value.base64, "uri": value.uri}
-            }
-        case Link():
-            return {
-                "link": {
-                    "uri": value.uri,
-                    "name": value.name,
-                    "mime_type": value.mime_type,
-                    "server": value.server,
-                }
-            }
-        case _:
-            return {"parts": [wire_form(part) for part in value.parts]}

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import anyio
 
 from codeact_bridges.errors import EngineUnavailable
-from codeact_bridges.guest import COMPONENT
+from codeact_bridges.guest.images import COMPONENT
 from codeact_bridges.sandbox import hypervisor
 from codeact_bridges.sandbox.component_cache import compiled_component
 from codeact_bridges.sandbox.port import Worker

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 import codeact_bridges
 from codeact_bridges.errors import BridgeError, EngineUnavailable, GuestDied
+from codeact_bridges.guest.replies import error_object
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
 from codeact_bridges.sandbox.worker.frames import Frame, FrameReader, Kind, WireError, encode
 from codeact_bridges.system.child_process import Child, Ended, spawn
@@ -237,12 +238,6 @@ class WorkerProcess:
         self._stderr.seek(max(0, end - LAST_WORDS_BYTES))
         words = self._stderr.read(LAST_WORDS_BYTES).decode(errors="replace").strip()
         return f": {words}" if words else ""
-
-
-def error_object(exc: BridgeError) -> str:
-    """The JSON text from which the guest makes its exception (`guest/runtime/codeact_guest/errors.py`)."""
-    error: dict[str, Any] = {"type": exc.guest_type, "message": str(exc), "facts": exc.facts()}
-    return json.dumps(error, ensure_ascii=False)
 
 
 def _printed(frame: Frame) -> tuple[int, str]:

@@ -18,11 +18,10 @@ from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found, n
 from codeact_bridges.tools.catalog.shape_store import Learned
 from codeact_bridges.tools.credentials.oauth import Credentials
 from codeact_bridges.tools.credentials.secret_store import Keeper
-from codeact_bridges.tools.downstream.elicitation import Answerer
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_bridges.tools.downstream.results import DEFAULT_LIMIT_BYTES, unwrap, unwrap_resource
 from codeact_bridges.tools.downstream.server import Downstream
-from codeact_bridges.tools.port import Gate, Progress, Rows
+from codeact_bridges.tools.port import Answerer, Gate, Progress, Rows
 from codeact_bridges.tools.spec import ServerSpec
 from codeact_bridges.values import JsonValue, ToolValue
 

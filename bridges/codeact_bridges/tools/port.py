@@ -1,11 +1,39 @@
 """What a run needs of the tools bridge. `Tools` in `hub` is the real one; the tests have others."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import Answerer
 from codeact_bridges.values import JsonValue, ToolValue
+
+QuestionKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
+"""A form for the user to fill in, an address to visit, a text from the client's model, the client's roots."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuestion:
+    """One thing that a server wants to know in the middle of a call."""
+
+    server: str
+    tool: str
+    kind: QuestionKind
+    params: Mapping[str, JsonValue]
+    """As in the protocol's request of this kind (`elicitation/create` and so on)."""
+
+
+class Answerer(Protocol):
+    """Passes questions to the client of the run that made the call."""
+
+    @property
+    def serves(self) -> frozenset[QuestionKind]:
+        """What the client can answer. Nothing else is declared to the server."""
+        ...
+
+    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+        """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
+        ...
+
 
 Rows: TypeAlias = list[JsonValue]
 

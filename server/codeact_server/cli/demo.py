@@ -12,8 +12,8 @@ from codeact_bridges.runs.observer import Nobody
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import CallRecord, Printed
 from codeact_server.app import open_app
-from codeact_server.config.load import Config
-from codeact_server.transports.stdio import stderr_line
+from codeact_server.cli.terminal import stderr_line
+from codeact_server.config.model import Config
 
 
 def examples() -> Path:

@@ -16,7 +16,8 @@ from codeact_bridges.errors import BadGuestCall, SandboxError
 from codeact_bridges.sandbox.port import EngineInfo, Worker
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_server.app import App, open_app
-from codeact_server.config.load import Audit, Config
+from codeact_server.config.model import Config
+from codeact_server.observability.audit_log import Audit
 
 LIBRARIES = ("hyperlight-sandbox", "wasmtime", "mcp", "pydantic", "anyio")
 

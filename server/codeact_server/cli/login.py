@@ -2,28 +2,19 @@
 
 import sys
 import webbrowser
-from pathlib import Path
 
 import anyio.to_thread
-import platformdirs
 
-from codeact_bridges.tools.credentials.secret_store import Keeper, keeper_in
 from codeact_bridges.tools.spec import HttpServer
+from codeact_server.app import access_keeper
 from codeact_server.config import dialects
-from codeact_server.config.load import Config
-
-
-def access_keeper(config: Config) -> Keeper | None:
-    """Where the access to remote servers is kept; None where no server needs a login."""
-    if not any(isinstance(server, HttpServer) and server.oauth for server in config.servers):
-        return None
-    return keeper_in(Path(platformdirs.user_data_path("codeact-mcp", appauthor=False)) / "access")
+from codeact_server.config.model import Config
 
 
 async def log_in_and_say_so(config: Config, name: str, *, open_browser: bool) -> int:
     """0 when we have access, else 1."""
     from codeact_bridges.tools.downstream.login import LoginFailedError, log_in
-    from codeact_server.transports.stdio import stderr_line
+    from codeact_server.cli.terminal import stderr_line
 
     wanted = dialects.identity(name)
     spec = next((server for server in config.servers if dialects.identity(server.name) == wanted), None)

@@ -18,7 +18,7 @@ import typer
 from codeact_bridges.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from codeact_server.config.load import Config
+    from codeact_server.config.model import Config
 
 Engine: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
 ConfigOption = Annotated[
@@ -117,7 +117,7 @@ def tools(config: ConfigOption = None, engine: EngineOption = None) -> None:
     The exit code is 1 when a server could not be reached.
     """
     settings = _configured(config, engine)
-    from codeact_server.cli.run import print_tools
+    from codeact_server.cli.tools import print_tools
 
     _run(lambda: print_tools(settings))
 
@@ -162,7 +162,8 @@ def _configured(
     """The configuration, or one line and exit 2. `check`: also refuse an engine that does not work here."""
     from codeact_bridges.modules.packages import PackageRefused, find_packages
     from codeact_bridges.sandbox.engine_selection import check_engine
-    from codeact_server.config.load import Config, ConfigError, for_command, load
+    from codeact_server.config.load import ConfigError, for_command, load
+    from codeact_server.config.model import Config
     from codeact_server.observability.audit_log import AuditLog, AuditUnavailable
 
     if path is not None and command:

@@ -4,9 +4,10 @@ import sys
 from typing import Literal
 
 from codeact_server.app import open_app
-from codeact_server.config.load import Config
+from codeact_server.cli.terminal import stderr_line
+from codeact_server.config.model import Config
 from codeact_server.protocol.server import open_server
-from codeact_server.transports.stdio import serve_stdio, stderr_line
+from codeact_server.transports.stdio import serve_stdio
 
 
 async def serve_until_stopped(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from codeact_bridges.values import JsonValue
+from codeact_server.config.jsonc import without_comments
 
 MAX_FILE_BYTES = 4_000_000
 """Largest file that is read. `~/.claude.json`, which also holds histories, is the largest in use: up to some MB."""
@@ -196,25 +197,6 @@ def _parse_json(text: str, shown: str) -> object:
         raise ConfigError(shown, place, f"not valid JSON: {_lowered(exc.msg)}") from exc
     except ValueError as exc:  # an integer of more than 4,300 digits
         raise ConfigError(shown, "", "not valid JSON: a number is too long") from exc
-
-
-_STRING = r'"(?:[^"\\\n]|\\.)*+"?'
-# What is not closed is matched too, up to where it must end: looking for an end from every start takes minutes.
-_COMMENTS = re.compile(_STRING + r"|(?P<blank>//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)|/\*[\s\S]*")
-_LAST_COMMAS = re.compile(_STRING + r"|(?P<blank>,)(?=\s*[}\]])")
-
-
-def without_comments(text: str) -> str:
-    """VS Code's and Zed's JSON as standard JSON: comments and trailing commas become blanks, so places stay true.
-
-    Written here because it is these few lines: json5 on PyPI takes seconds for a large file, the fast parsers need a
-    compiler on some platforms, and none of them both keeps line numbers and reports keys written twice.
-    """
-
-    def blanked(match: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", match.group()) if match["blank"] else match.group()
-
-    return _LAST_COMMAS.sub(blanked, _COMMENTS.sub(blanked, text))
 
 
 def _is_broken(text: str) -> bool:

@@ -15,28 +15,26 @@ A client's own file works as it is: its other keys are ignored, and so is the en
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from codeact_bridges.approval.policy import Policy
 from codeact_bridges.files.mounts import BadMount, Mount, check
-from codeact_bridges.files.spec import MAX_MOUNTS, FolderSpec
+from codeact_bridges.files.spec import FolderSpec
 from codeact_bridges.limits import Limits
 from codeact_bridges.network.rules import Rule, Rules
-from codeact_bridges.network.spec import MAX_RULES, RuleSpec, useless
-from codeact_bridges.runs.sessions import SessionLimits
-from codeact_bridges.sandbox.pool import PoolSize
-from codeact_bridges.tools.spec import ServerSpec, StdioServer
+from codeact_bridges.network.spec import RuleSpec, useless
+from codeact_bridges.tools.spec import StdioServer
 from codeact_server.config import command_line as commands
 from codeact_server.config import dialects
 from codeact_server.config import document as documents
 from codeact_server.config.command_output import Commands
 from codeact_server.config.document import ConfigError, Node
 from codeact_server.config.expansion import CannotExpandError, Surroundings
+from codeact_server.config.messages import nearest_name, sentence
+from codeact_server.config.model import Config, EngineName, LogLevel, Settings
 from codeact_server.config.server_settings import ServerSettings
 
 __all__ = [
@@ -49,104 +47,6 @@ __all__ = [
     "for_command",
     "load",
 ]
-
-EngineName: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
-LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
-PackageName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=100)]
-
-
-class Audit(BaseModel, extra="forbid", frozen=True):
-    """The key `codeact.audit`."""
-
-    path: Annotated[str, Field(min_length=1, max_length=4_000)]
-    """The file that gets one JSON line for each run; made with mode 0600, appended to."""
-
-    values: bool = False
-    """Write programs, arguments and results as they are. Otherwise only their SHA-256."""
-
-
-class Settings(BaseModel, extra="forbid", frozen=True):
-    """The shape of the key `codeact`."""
-
-    engine: EngineName = "auto"
-    """`auto` takes Hyperlight where a micro-VM really starts, else Wasmtime. The others never fall back."""
-
-    limits: Limits = Limits()
-    """What one run may use."""
-
-    pool: PoolSize = PoolSize()
-    """How many worker processes there are."""
-
-    servers: dict[str, ServerSettings] = Field(default={}, max_length=1_000)
-    """By the name of a server in the same file."""
-
-    allow_commands: bool = False
-    """Whether `${cmd:…}` runs a command and stands for what it prints."""
-
-    packages: tuple[PackageName, ...] = Field(default=(), max_length=200)
-    """Names of installed pure-Python packages that programs may import, besides the standard library."""
-
-    policy: Policy = Policy()
-    """Which tool calls are allowed, asked for or denied."""
-
-    sessions: SessionLimits = SessionLimits()
-    """Interpreters kept between programs."""
-
-    answer_after_s: float = Field(default=45.0, gt=0, le=3_600)
-    """Seconds after which a run that is still going answers with a handle, for clients whose own limit is not known:
-    the shortest that was seen is 60 s. Known ones are answered a little before they give up."""
-
-    audit: Audit | None = None
-    """Where each run leaves a line. Without it, nowhere."""
-
-    files: dict[str, FolderSpec] = Field(default={}, max_length=MAX_MOUNTS)
-    """The folders that programs may use, by the name they find them under. Without any they have no files."""
-
-    network: tuple[RuleSpec, ...] = Field(default=(), max_length=MAX_RULES, repr=False)
-    """The hosts that programs may speak to, and how. Without any they reach none."""
-
-    log_level: LogLevel = "warning"
-    """Least important message that goes to stderr, which clients keep in their log of this server."""
-
-    @field_validator("limits")
-    @classmethod
-    def _deadlines_agree(cls, limits: Limits) -> Limits:
-        if limits.deadline_s > limits.max_deadline_s:
-            raise ValueError(
-                f"deadline_s ({limits.deadline_s:g}) is more than max_deadline_s ({limits.max_deadline_s:g})"
-            )
-        return limits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """What the process runs with: `Settings` and servers, checked and expanded, every default filled in."""
-
-    servers: tuple[ServerSpec, ...] = field(default=(), repr=False)
-    """In the order of the file. Not in the `repr`: arguments and addresses can hold secrets."""
-
-    engine: EngineName = "auto"
-    limits: Limits = field(default_factory=Limits)
-    pool: PoolSize = field(default_factory=PoolSize)
-    packages: tuple[str, ...] = ()
-    policy: Policy = field(default_factory=Policy)
-    sessions: SessionLimits = field(default_factory=SessionLimits)
-    answer_after_s: float = 45.0
-    audit: Audit | None = None
-    files: tuple[Mount, ...] = ()
-    network: Rules = field(default_factory=Rules)
-    log_level: LogLevel = "warning"
-
-    notes: tuple[str, ...] = ()
-    """What the operator should know and is no error: one line each, for stderr."""
-
-    source: str = ""
-    """The file it came from, for messages. Empty without one."""
-
-    @classmethod
-    def default(cls) -> "Config":
-        """The configuration of nobody: every default, no servers."""
-        return cls()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -319,56 +219,3 @@ def _likely_slips(top: Mapping[str, Node]) -> list[str]:
         for key in top
         if key not in ours.values() and (near := difflib.get_close_matches(key.lower()[:40], ours, n=1, cutoff=0.85))
     ]
-
-
-_LISTS_OF_TABLES = (("network",), ("policy", "rules"))
-
-_SENTENCES = {
-    "missing": "is missing",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "model_type": "must be a table",
-    "dict_type": "must be a table",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "string_pattern_mismatch": "must be the plain name of an installed package, without version or extras",
-    "recursion_loop": "is nested too deeply",
-    "json_invalid": "holds a value that cannot be read",
-}
-
-
-def sentence(details: ErrorDetails, place: tuple[str | int, ...]) -> str:
-    """One of pydantic's errors in plain words and without the value."""
-    kind, message = details["type"], details["msg"]
-    if kind == "tuple_type" and place in _LISTS_OF_TABLES:
-        return f"must be a list of tables; in TOML each begins with [[{documents.written(('codeact', *place))}]]"
-    if kind == "model_type" and place[:1] == ("files",) and len(place) == 2:
-        return 'must be a table, as { path = "reports", mode = "ro" }'
-    if kind == "extra_forbidden":
-        known = _keys_at(Settings, place[:-1])
-        return f"unknown key{nearest_name(str(place[-1]), known, 'keys')}"
-    if kind in _SENTENCES:
-        return _SENTENCES[kind]
-    message = message.removeprefix("Value error, ").replace("Input should", "must", 1)
-    return message[:1].lower() + message[1:]
-
-
-def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
-    """The keys of the model that stands at `place` below `annotation`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if not place:
-            return list(annotation.model_fields)
-        inner = annotation.model_fields.get(str(place[0]))
-        return _keys_at(inner.annotation, place[1:]) if inner else []
-    arguments = [argument for argument in get_args(annotation) if argument is not type(None) and argument is not ...]
-    return _keys_at(arguments[-1], place[1:]) if arguments else []
-
-
-def nearest_name(name: str, known: Sequence[str], what: str) -> str:
-    """The nearest of the `known` names, or all of them if they are few."""
-    if near := difflib.get_close_matches(name[:100], known, n=1, cutoff=0.6):
-        return f"; did you mean {near[0]}?"
-    return f"; the {what}: {', '.join(known)}" if 0 < len(known) <= 20 else ""

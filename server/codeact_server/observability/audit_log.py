@@ -3,24 +3,31 @@
 Programs, arguments and values stand there as their SHA-256, unless the operator asked for them as they are.
 """
 
-import hashlib
 import json
 import logging
 import os
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import anyio
 import anyio.to_thread
+from pydantic import BaseModel, Field
 
 from codeact_bridges.values import RunResult
-from codeact_server.config.load import Audit
+from codeact_server.observability.audit_record import entry
+
+
+class Audit(BaseModel, extra="forbid", frozen=True):
+    """The key `codeact.audit`."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    """The file that gets one JSON line for each run; made with mode 0600, appended to."""
+
+    values: bool = False
+    """Write programs, arguments and results as they are. Otherwise only their SHA-256."""
+
 
 log = logging.getLogger(__name__)
-
-MAX_LISTED = 1_000
-"""Calls and accesses written for one run; the line says how many there were."""
 
 
 class AuditUnavailable(Exception):
@@ -59,51 +66,3 @@ class AuditLog:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
             file.write(line)
-
-
-def entry(run_id: str, owner: str, code: str, result: RunResult, *, values: bool) -> dict[str, Any]:
-    """The account as plain values. `owner` is hashed always: on HTTP it holds what lets one act as that client."""
-
-    def shown(text: str) -> str:
-        return text if values else f"sha256:{digest(text)}"
-
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "run": run_id,
-        "client": digest(owner)[:16],
-        "code": shown(code),
-        "engine": result.engine,
-        "isolation": result.isolation,
-        "duration_ms": round(result.duration_s * 1000, 1),
-        "outcome": result.failure.kind if result.failure is not None else "ended",
-        "printed_bytes": sum(len(piece.text.encode()) for piece in result.output.pieces) + result.output.cut_bytes,
-        "value": shown(result.value.text) if result.value is not None else None,
-        "calls": [
-            {
-                "tool": call.tool,
-                "arguments": call.arguments if values else f"sha256:{call.sha256}",
-                "decision": call.decision,
-                "outcome": call.outcome,
-                "started_ms": round(call.started_s * 1000, 1),
-                "duration_ms": round(call.duration_s * 1000, 1),
-                "bytes": call.bytes,
-            }
-            for call in result.calls[:MAX_LISTED]
-        ],
-        "calls_made": len(result.calls),
-        "accesses": [
-            {
-                "what": access.what if values else f"sha256:{digest(access.what)}",
-                "decision": access.decision,
-                "rule": access.rule,
-                "bytes": access.bytes,
-                "duration_ms": round(access.duration_s * 1000, 1),
-            }
-            for access in result.accesses[:MAX_LISTED]
-        ],
-        "accesses_made": len(result.accesses),
-    }
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -13,7 +13,7 @@ from mcp.shared.message import ServerMessageMetadata
 from pydantic import ValidationError
 
 from codeact_bridges.errors import TooBusy, UnknownRun
-from codeact_bridges.runs.registry import Asked, LiveRun
+from codeact_bridges.runs.handle import Asked, LiveRun
 from codeact_bridges.values import RunResult
 from codeact_server.app import App, Order
 from codeact_server.protocol.arguments import Arguments

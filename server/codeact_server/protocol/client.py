@@ -7,7 +7,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.types import ClientCapabilities
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
-from codeact_bridges.tools.downstream.elicitation import QuestionKind
+from codeact_bridges.tools.port import QuestionKind
 
 KNOWN_LIMITS_S: dict[str, float] = {
     "claude-ai": 220.0,

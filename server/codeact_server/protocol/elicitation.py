@@ -9,9 +9,9 @@ from typing import Any, cast
 from mcp import types
 
 from codeact_bridges.approval.request import Answer, Question
-from codeact_bridges.runs.registry import Asked, Given
+from codeact_bridges.runs.handle import Asked, Given
 from codeact_bridges.text import lines, one_line
-from codeact_bridges.tools.downstream.elicitation import ServerQuestion
+from codeact_bridges.tools.port import ServerQuestion
 from codeact_bridges.values import JsonValue
 
 MAX_NAME = 200

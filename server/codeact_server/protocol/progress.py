@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 from mcp.server.context import ServerRequestContext
 
+from codeact_bridges.runs.handle import LiveRun
 from codeact_bridges.runs.observer import News
-from codeact_bridges.runs.registry import LiveRun
 from codeact_bridges.values import CallProgress, CallRecord, Printed
 from codeact_server.protocol.log_messages import LogMessages
 

@@ -156,8 +156,3 @@ class Out:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-
-
-def stderr_line(line: str) -> None:
-    """Tell the operator; clients keep stderr in their log of this server."""
-    print(f"codeact-mcp: {line}", file=sys.stderr, flush=True)  # noqa: T201

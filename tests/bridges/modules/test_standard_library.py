@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codeact_bridges.errors import BridgeError
-from codeact_bridges.guest import RUNTIME, STANDARD_LIBRARY
+from codeact_bridges.guest.images import RUNTIME, STANDARD_LIBRARY
 from codeact_bridges.modules.standard_library import StandardLibrary
 
 MAGIC = "2b0e0d0a"

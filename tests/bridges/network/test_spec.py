@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from codeact_server.config.load import Config, ConfigError, load
+from codeact_server.config.load import ConfigError, load
+from codeact_server.config.model import Config
 
 ENVIRON = {"TOKEN": "hunter2-secret", "EMPTY": "", "BROKEN": "hunter2\r\nX: y", "WIDE": "hunter2\u2603"}
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeact_bridges.errors import BudgetSpent
-from codeact_bridges.runs.budget import Budget, OutputBuffer, cut_text, cut_value
+from codeact_bridges.runs.budget import Budget, OutputBuffer, cut_value
+from codeact_bridges.text import cut_text
 
 
 def test_a_budget_gives_what_is_left_and_not_one_more() -> None:

@@ -13,8 +13,7 @@ from codeact_bridges.runs.deadline import Deadline
 from codeact_bridges.runs.observer import Nobody
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tools.downstream.elicitation import Answerer, QuestionKind, ServerQuestion
-from codeact_bridges.tools.port import Gate, Progress
+from codeact_bridges.tools.port import Answerer, Gate, Progress, QuestionKind, ServerQuestion
 from codeact_bridges.values import Data, JsonValue, ToolValue
 
 

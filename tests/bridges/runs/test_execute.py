@@ -8,10 +8,11 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import BridgeError, GuestDied
-from codeact_bridges.guest import STANDARD_LIBRARY
+from codeact_bridges.guest.images import STANDARD_LIBRARY
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.standard_library import StandardLibrary
-from codeact_bridges.runs.execute import Bridges, run_program
+from codeact_bridges.runs.execute import run_program
+from codeact_bridges.runs.guest_host import Bridges
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import GuestHost, Worker
 from codeact_bridges.testing import GuestScript, ScriptedTools, ScriptedWorker, echo

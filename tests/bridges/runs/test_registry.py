@@ -9,9 +9,10 @@ import pytest
 
 from codeact_bridges.approval.request import Answer, Question
 from codeact_bridges.errors import TooBusy, ToolError, UnknownRun
+from codeact_bridges.runs.handle import MAX_SERVER_QUESTIONS, Asked, LiveRun
 from codeact_bridges.runs.observer import News
-from codeact_bridges.runs.registry import MAX_SERVER_QUESTIONS, Asked, Keeping, LiveRun, Runs, open_runs
-from codeact_bridges.tools.downstream.elicitation import QuestionKind, ServerQuestion
+from codeact_bridges.runs.registry import Keeping, Runs, open_runs
+from codeact_bridges.tools.port import QuestionKind, ServerQuestion
 from codeact_bridges.values import CallProgress, CallRecord, Output, Printed, RunResult
 
 RESULT = RunResult("double", "none", 0.0)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from codeact_bridges.tools.spec import HttpServer, Offer, ServerSpec, StdioServer
-from codeact_server.config.load import Config, ConfigError, load
+from codeact_server.config.load import ConfigError, load
+from codeact_server.config.model import Config
 
 Json = dict[str, Any]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from codeact_bridges.files.mounts import MAX_BYTES, MAX_FILES, MAX_TEMP_BYTES, byte_size
-from codeact_server.config.load import Config, ConfigError, load
+from codeact_server.config.load import ConfigError, load
+from codeact_server.config.model import Config
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders are not mounted on Windows")
 

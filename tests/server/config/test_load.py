@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from codeact_bridges.limits import Limits
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.config.load import Config, ConfigError, Settings, for_command, load
+from codeact_server.config.load import ConfigError, for_command, load
+from codeact_server.config.model import Config, Settings
 
 ONE_SERVER = '[mcpServers.git]\ncommand = "uvx"\n'
 

@@ -15,8 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from codeact_server.config.load import Audit
-from codeact_server.observability.audit_log import AuditLog
+from codeact_server.observability.audit_log import Audit, AuditLog
 
 PROGRAM = """
 print("printed")

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from apps import ERAS, GUARD_S, SHOP, Era, execute, handle_in, opened, text_of, there, warmed_up
 
-from codeact_bridges.runs.registry import LiveRun
+from codeact_bridges.runs.handle import LiveRun
 from codeact_bridges.runs.sessions import SessionLimits
 
 HANG = "print('begun')\ncall_tool('shop.buy', item=1)\ncall_tool('shop.hang', path={!r})"

@@ -14,7 +14,7 @@ from codeact_bridges.approval.request import Question
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.network.rules import Rule as HostRule
 from codeact_bridges.network.rules import Rules
-from codeact_bridges.runs.registry import Asked, LiveRun
+from codeact_bridges.runs.handle import Asked, LiveRun
 from codeact_server.protocol.elicitation import KEY, answer_of, form, given_in
 
 QUESTION = Question("shop", "drop", "{}", "", "because")

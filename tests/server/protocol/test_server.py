@@ -16,7 +16,7 @@ from served import Era
 from codeact_bridges.limits import Limits
 from codeact_bridges.tools.spec import MemoryServer
 from codeact_server.app import App, open_app
-from codeact_server.config.load import Config
+from codeact_server.config.model import Config
 from codeact_server.protocol.results import META_KEY
 from codeact_server.protocol.server import open_server
 

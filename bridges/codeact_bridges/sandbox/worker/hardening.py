@@ -6,9 +6,10 @@ opened (`seal`). After `seal` a worker can compute, talk over the pipes it has, 
 
 import ctypes
 import os
-import platform
-import struct
 import sys
+
+from codeact_bridges.sandbox.worker.landlock import install_landlock
+from codeact_bridges.sandbox.worker.seccomp import PR_SET_PDEATHSIG, install_seccomp
 
 STDERR_BYTES = 1 << 20
 """Longest file a worker may write: its stderr is one, and the only one."""
@@ -17,92 +18,7 @@ DESCRIPTORS = 64
 """A worker has its pipes and stderr; Hyperlight adds those of its VM and of an event loop, about 20."""
 
 _SIGKILL = 9
-PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
-
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
-_LANDLOCK_VERSION = 1
-
-_SECCOMP = {"x86_64": (317, 0xC000003E), "aarch64": (277, 0xC00000B7)}
-"""The number of the system call, and what the kernel calls the architecture."""
-_SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
-_CLONE_THREAD = 0x10000
-_X32_CALLS = 0x40000000
-_EPERM, _ENOSYS = 1, 38
-
-FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
-    # files: what is in them
-    "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None), "open_by_handle_at": (304, 265),
-    "truncate": (76, 45), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "link": (86, None),
-    "linkat": (265, 37), "symlink": (88, None), "symlinkat": (266, 36), "unlink": (87, None), "unlinkat": (263, 35),
-    "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "mknod": (133, None), "mknodat": (259, 33),
-    # files: whose they are, and when; by descriptor too, since a worker holds /dev/null
-    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
-    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
-    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
-    "setxattrat": (463, 463), "removexattrat": (466, 466), "file_setattr": (469, 469),
-    # files: whether they are there. Landlock has no say in these. By descriptor, `fstat` is left.
-    "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None),
-    "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
-    "statfs": (137, 43), "chdir": (80, 49), "fchdir": (81, 50), "getxattr": (191, 8), "lgetxattr": (192, 9),
-    "getxattrat": (464, 464), "listxattr": (194, 11), "llistxattr": (195, 12), "listxattrat": (465, 465),
-    "file_getattr": (468, 468), "name_to_handle_at": (303, 264), "inotify_init": (253, None),
-    "inotify_init1": (294, 26), "inotify_add_watch": (254, 27), "fanotify_init": (300, 262),
-    "fanotify_mark": (301, 263),
-    # mounts
-    "chroot": (161, 51), "pivot_root": (155, 41), "mount": (165, 40), "umount2": (166, 39), "fsopen": (430, 430),
-    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "open_tree": (428, 428),
-    "open_tree_attr": (467, 467), "move_mount": (429, 429), "mount_setattr": (442, 442), "statmount": (457, 457),
-    "listmount": (458, 458),
-    # network
-    "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201),
-    # processes, of ours and of others
-    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281), "kill": (62, 129),
-    "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "ptrace": (101, 117),
-    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440),
-    "process_mrelease": (448, 448), "migrate_pages": (256, 238), "move_pages": (279, 239), "kcmp": (312, 272),
-    "get_robust_list": (274, 100), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424), "unshare": (272, 97), "setns": (308, 268), "setpgid": (109, 154),
-    "setsid": (112, 157), "setrlimit": (160, 164), "setpriority": (141, 140), "ioprio_set": (251, 30),
-    "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
-    "sched_setaffinity": (203, 122),
-    # shared memory and queues; an identifier can be guessed, so to use one is as good as to get one
-    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186), "msgsnd": (69, 189),
-    "msgrcv": (70, 188), "msgctl": (71, 187), "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192),
-    "semctl": (66, 191), "mq_open": (240, 180), "mq_unlink": (241, 181),
-    # the machine, should a worker run as root
-    "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "quotactl": (179, 60),
-    "quotactl_fd": (443, 443), "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170),
-    "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171), "syslog": (103, 116),
-    "vhangup": (153, 58), "sync": (162, 81), "iopl": (172, None), "ioperm": (173, None),
-    # what has had most of the kernel's holes
-    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "io_setup": (206, 0), "splice": (275, 76),
-    "tee": (276, 77), "vmsplice": (278, 75), "modify_ldt": (154, None), "uselib": (134, None),
-    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "init_module": (175, 105),
-    "finit_module": (313, 273), "delete_module": (176, 106), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
-}  # fmt: skip
-"""System calls that a sealed worker has no use for, with their numbers on x86-64 and on arm64.
-
-glibc 2.33 to 2.38 makes `newfstatat` of `fstat()`, which fails there: a filter cannot see that the path is empty.
-"""
-
-_NEWEST = 469
-"""The newest call that was looked at, file_setattr of Linux 6.17. Those that came later are not there, to a worker."""
-
-FORBIDDEN_COMMANDS: dict[str, tuple[int, int, int, tuple[int, ...]]] = {
-    # FIOSETOWN and SIOCSPGRP, see fcntl; TIOCSTI and TIOCLINUX type on a terminal
-    "ioctl": (16, 29, 1, (0x8901, 0x8902, 0x5412, 0x541C)),
-    # F_SETOWN, F_SETSIG, F_SETOWN_EX: have a pipe send any signal to any process of this user
-    "fcntl": (72, 25, 1, (8, 10, 15)),
-    # PR_SET_PDEATHSIG, which would undo `harden`; PR_SCHED_CORE, which takes the number of a process
-    "prctl": (157, 167, 0, (PR_SET_PDEATHSIG, 62)),
-}
-"""Calls that are needed, but not with these values: both numbers, which argument, and the values."""
-
-PRLIMIT = (302, 261)
-_CLONE, _CLONE3 = (56, 220), (435, 435)
 
 
 class Hardening:
@@ -162,100 +78,3 @@ def seal(report: Hardening) -> None:
 def _prctl(option: int, value: int) -> str | None:
     libc = ctypes.CDLL(None, use_errno=True)
     return None if libc.prctl(option, value, 0, 0, 0) == 0 else os.strerror(ctypes.get_errno())
-
-
-def install_landlock() -> str | None:
-    """A ruleset with no rule: all it handles is forbidden to this thread and what it starts. Why not, or None."""
-    if sys.platform != "linux":
-        return f"{sys.platform} has no such thing"
-    libc = ctypes.CDLL(None, use_errno=True)
-    version: int = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
-    if version < 1:
-        return f"this kernel does not have it ({os.strerror(ctypes.get_errno())})"
-    rights = 13 + (version >= 2) + (version >= 3) + (version >= 5)  # each adds one to the rights on files
-    attributes = struct.pack("QQQ", (1 << rights) - 1, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset: int = libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
-    if ruleset < 0:
-        return os.strerror(ctypes.get_errno())
-    try:
-        restricted: int = libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
-        return None if restricted == 0 else os.strerror(ctypes.get_errno())
-    finally:
-        os.close(ruleset)
-
-
-def install_seccomp() -> str | None:
-    """A filter over every thread of this process. Why not, or None."""
-    machine = platform.machine()
-    if sys.platform != "linux":
-        return f"{sys.platform} has no such thing"
-    if machine not in _SECCOMP:
-        return f"no filter has been written for {machine}"
-    number, _ = _SECCOMP[machine]
-    program = seccomp_filter(machine, os.getpid())
-    code = ctypes.create_string_buffer(b"".join(program), 8 * len(program))
-    described = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
-    libc = ctypes.CDLL(None, use_errno=True)
-    done: int = libc.syscall(number, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, described)
-    return (
-        None
-        if done == 0
-        else os.strerror(ctypes.get_errno())
-        if done < 0
-        else f"thread {done} could not be brought under it"
-    )
-
-
-def seccomp_filter(machine: str, pid: int) -> list[bytes]:
-    """The program, an instruction (`struct sock_filter`) an entry. Data: number, architecture, address, arguments."""
-    column = 0 if machine == "x86_64" else 1
-    load, equal, at_least, any_of, give = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, refuse, unknown = 0x7FFF0000, 0x00050000 | _EPERM, 0x00050000 | _ENOSYS
-
-    def step(operation: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-        return struct.pack("HBBI", operation, yes, no, value)
-
-    program = [step(load, 4), step(equal, _SECCOMP[machine][1], 1, 0), step(give, refuse), step(load, 0)]
-    if machine == "x86_64":
-        program += [step(at_least, _X32_CALLS, 0, 1), step(give, refuse)]
-    program += [step(at_least, _NEWEST + 1, 0, 1), step(give, unknown)]
-    # First those that look at an argument: the kernel remembers of all others that it may let them through.
-    for *both, argument, values in FORBIDDEN_COMMANDS.values():
-        program += [step(equal, both[column], 0, 2 * len(values) + 2), step(load, 16 + 8 * argument)]
-        for value in values:
-            program += [step(equal, value, 0, 1), step(give, refuse)]
-        program += [step(give, allow)]
-    # The C library reads this process's own limits: process 0, and no address (two halves) of new ones.
-    program += [
-        step(equal, PRLIMIT[column], 0, 8),
-        step(load, 16),
-        step(equal, 0, 0, 5),
-        step(load, 32),
-        step(equal, 0, 0, 3),
-        step(load, 36),
-        step(equal, 0, 0, 1),
-        step(give, allow),
-        step(give, refuse),
-    ]
-    for numbers in FORBIDDEN.values():
-        call = numbers[column]
-        if call is not None:
-            program += [step(equal, call, 0, 1), step(give, refuse)]
-    # The C library falls back from clone3, whose flags a filter cannot see, to clone, and may start threads with it.
-    program += [step(equal, _CLONE3[column], 0, 1), step(give, unknown)]
-    program += [
-        step(equal, _CLONE[column], 0, 4),
-        step(load, 16),
-        step(any_of, _CLONE_THREAD, 1, 0),
-        step(give, refuse),
-        step(give, allow),
-    ]
-    # tgkill is how abort() and the C library's threads work: this process may signal itself.
-    program += [
-        step(equal, 234 if column == 0 else 131, 0, 3),
-        step(load, 16),
-        step(equal, pid, 1, 0),
-        step(give, refuse),
-    ]
-    return [*program, step(give, allow)]

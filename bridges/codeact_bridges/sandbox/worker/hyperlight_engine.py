@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from codeact_bridges.guest import RUNTIME, STANDARD_LIBRARY
+from codeact_bridges.guest.images import RUNTIME, STANDARD_LIBRARY
 from codeact_bridges.sandbox.worker.engine import Ask, GuestTrap, Print, Refusal, too_long
 
 PIECE_CHARS = 128_000

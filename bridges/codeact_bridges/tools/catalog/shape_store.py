@@ -14,9 +14,9 @@ from typing import Final, cast
 
 import anyio
 
+from codeact_bridges.system.private_files import read_small, write_private
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.shapes import Shape, from_plain, merged, plain, shape_of
-from codeact_bridges.tools.credentials.secret_store import read_small, write_private
 from codeact_bridges.values import ToolValue
 
 log = logging.getLogger(__name__)

@@ -8,16 +8,15 @@ brings six packages, among them a compiled one, and without a desktop there is n
 import hashlib
 import importlib
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol, cast
 
 import anyio
 import anyio.to_thread
+
+from codeact_bridges.system.private_files import read_small, write_private
 
 log = logging.getLogger(__name__)
 
@@ -132,27 +131,6 @@ def keeper_in(folder: Path) -> Keeper:
         log.debug("no keyring: %r", exc)
         return files
     return InKeyring(cast(_Keyring, keyring), files) if usable else files
-
-
-def read_small(path: Path, max_bytes: int) -> str | None:
-    """The text of the file at `path`, or None if there is none that can be read."""
-    with suppress(OSError, ValueError):
-        if path.stat().st_size <= max_bytes:
-            return path.read_text(encoding="utf-8")
-    return None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Put `text` into the file at `path`, whole or not at all, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 def name_for(server: str, url: str) -> str:

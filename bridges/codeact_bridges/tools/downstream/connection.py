@@ -34,9 +34,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import CAPABILITIES_KEY, MAX_ROUNDS, Answerer, answers_to, declared
+from codeact_bridges.tools.downstream.elicitation import MAX_ROUNDS, answers_to, declared
 from codeact_bridges.tools.downstream.failure_text import reason_of
-from codeact_bridges.tools.port import Progress
+from codeact_bridges.tools.port import Answerer, Progress
+from codeact_bridges.tools.transports.streams import CAPABILITIES_KEY
 from codeact_bridges.tools.transports.transport import Wire
 from codeact_bridges.values import JsonValue
 

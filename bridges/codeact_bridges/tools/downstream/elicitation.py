@@ -6,9 +6,7 @@ request of its own that does not say which call it is about: those are never dec
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias, cast
+from typing import Final, cast
 
 from mcp.types import (
     CreateMessageRequest,
@@ -24,10 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.downstream.failure_text import reason_of
+from codeact_bridges.tools.port import Answerer, QuestionKind, ServerQuestion
 from codeact_bridges.values import JsonValue
-
-QuestionKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
-"""A form for the user to fill in, an address to visit, a text from the client's model, the client's roots."""
 
 MAX_ROUNDS = 10
 """Times one call may ask before it is given up."""
@@ -38,34 +34,8 @@ MAX_QUESTIONS = 20
 MAX_QUESTION_CHARS = 100_000
 """Of one question in JSON. A person reads it, or a model."""
 
-CAPABILITIES_KEY: Final = "codeact-mcp/capabilities"
-"""In the `_meta` of a request on its way to the transport, which says with it what this one call can be asked."""
 
 _RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerQuestion:
-    """One thing that a server wants to know in the middle of a call."""
-
-    server: str
-    tool: str
-    kind: QuestionKind
-    params: Mapping[str, JsonValue]
-    """As in the protocol's request of this kind (`elicitation/create` and so on)."""
-
-
-class Answerer(Protocol):
-    """Passes questions to the client of the run that made the call."""
-
-    @property
-    def serves(self) -> frozenset[QuestionKind]:
-        """What the client can answer. Nothing else is declared to the server."""
-        ...
-
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
-        """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
-        ...
 
 
 def declared(answerer: Answerer) -> JsonValue:

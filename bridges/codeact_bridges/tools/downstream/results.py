@@ -29,7 +29,7 @@ from codeact_bridges.text import lines
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.schema import wrapped_result
 from codeact_bridges.tools.downstream.literals import MAX_CHARS, literal_or_text
-from codeact_bridges.tools.transports.streams import has_too_many_parts
+from codeact_bridges.tools.transports.json_limits import has_too_many_parts
 from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
 
 DEFAULT_LIMIT_BYTES = 16_000_000

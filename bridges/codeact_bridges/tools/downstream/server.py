@@ -25,11 +25,10 @@ from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.tool_filter import misfits, offered
 from codeact_bridges.tools.credentials.oauth import Credentials, LoginNeededError
 from codeact_bridges.tools.downstream.connection import CallLostError, Connection
-from codeact_bridges.tools.downstream.elicitation import Answerer
 from codeact_bridges.tools.downstream.failure_text import is_hang_up, reason_of
 from codeact_bridges.tools.downstream.health import Backoff, ServerStatus, State
 from codeact_bridges.tools.downstream.tool_list import list_tools
-from codeact_bridges.tools.port import Progress
+from codeact_bridges.tools.port import Answerer, Progress
 from codeact_bridges.tools.spec import HttpServer, ServerSpec
 from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.transport import Wire

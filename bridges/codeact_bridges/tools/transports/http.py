@@ -15,7 +15,7 @@ import httpx2
 from anyio.abc import TaskGroup
 
 from codeact_bridges.tools.spec import HttpServer
-from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, MAX_PARTS
+from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, MAX_PARTS
 
 TIMEOUT_S = 30.0
 """To connect, to send, to get a connection from the pool. Reading has no limit of its own: a call has one, and an

@@ -16,7 +16,7 @@ from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
-from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, has_too_many_parts
+from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, has_too_many_parts
 
 log = logging.getLogger(__name__)
 

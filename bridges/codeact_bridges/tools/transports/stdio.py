@@ -27,8 +27,8 @@ from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jso
 from codeact_bridges.system.child_process import Child, Ended, spawn
 from codeact_bridges.text import one_line
 from codeact_bridges.tools.spec import StdioServer
+from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
 from codeact_bridges.tools.transports.server_log import ServerLog
-from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
 
 assert sys.platform != "win32"
 

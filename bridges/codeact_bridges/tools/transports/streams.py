@@ -1,7 +1,6 @@
 """The two streams between a transport and a session, watched: who reads notices the end, who writes says what one call
 may be asked. And how much one message may hold, for whoever makes messages of bytes."""
 
-import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -11,33 +10,8 @@ from mcp.client._transport import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp.types import CLIENT_CAPABILITIES_META_KEY, JSONRPCRequest
 
-from codeact_bridges.tools.downstream.elicitation import CAPABILITIES_KEY
-
-MAX_MESSAGE_BYTES = 40_000_000
-"""One message: a result of the 16 MB that a run takes by default, as structured content and once more as text, escaped.
-Results are cut down to the run's own limit later; this protects our memory."""
-
-MAX_PARTS = 1_000_000
-"""Arrays, objects and commas in one message. Reading that many takes up to 0.7 s and 200 MB; the bytes alone would let
-through 13 million arrays, 15 s and 6 GB."""
-
-# What is open at the end counts as a string too: looking for another one to begin with would take quadratic time.
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-
-
-def has_too_many_parts(data: bytes | str) -> bool:
-    """Whether reading `data`, which is JSON, would take too long. A thread would not help: neither pydantic nor `json`
-    lets go of the interpreter while it reads."""
-    raw = data if isinstance(data, bytes) else data.encode(errors="surrogatepass")
-    if _parts(raw) <= MAX_PARTS:
-        return False
-    # Most texts with so many commas are one long string, a table perhaps. Between two strings is a comma or a colon.
-    between, strings = _STRING.subn(b"", raw, count=3 * MAX_PARTS)
-    return strings == 3 * MAX_PARTS or _parts(between) > MAX_PARTS
-
-
-def _parts(raw: bytes) -> int:
-    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+CAPABILITIES_KEY: Final = "codeact-mcp/capabilities"
+"""In the `_meta` of a request on its way to the transport, which says with it what this one call can be asked."""
 
 
 class Reading:

@@ -21,9 +21,10 @@ from mcp.types import JSONRPCResponse
 
 from codeact_bridges.tools.spec import HttpServer, MemoryServer, ServerSpec, StdioServer
 from codeact_bridges.tools.transports.http import HttpClient, http_client
+from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES
 from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.sse import sse_streams
-from codeact_bridges.tools.transports.streams import MAX_MESSAGE_BYTES, Reading, Writing
+from codeact_bridges.tools.transports.streams import Reading, Writing
 from codeact_bridges.tools.transports.tool_list_repair import with_valid_tools
 
 if sys.platform == "win32":

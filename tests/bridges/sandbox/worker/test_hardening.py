@@ -15,6 +15,16 @@ import pytest
 import scripted_worker
 
 from codeact_bridges.sandbox.worker import hardening
+from codeact_bridges.sandbox.worker.seccomp import (
+    _CLONE,
+    _CLONE3,
+    _NEWEST,
+    _SECCOMP,
+    FORBIDDEN,
+    FORBIDDEN_COMMANDS,
+    PRLIMIT,
+    seccomp_filter,
+)
 from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess, worker_command
 
 # pyright: reportPrivateUsage=false
@@ -42,8 +52,8 @@ NEEDED = {
 def verdict(machine: str, call: int, *arguments: int) -> int:
     """What the filter's program gives for a call."""
     words = [argument & (1 << 64) - 1 for argument in (*arguments, *[0] * (6 - len(arguments)))]
-    data = struct.pack("IIQ6Q", call, hardening._SECCOMP[machine][1], 0, *words)
-    program = [struct.unpack("HBBI", each) for each in hardening.seccomp_filter(machine, PID)]
+    data = struct.pack("IIQ6Q", call, _SECCOMP[machine][1], 0, *words)
+    program = [struct.unpack("HBBI", each) for each in seccomp_filter(machine, PID)]
     accumulator = at = 0
     while True:
         operation, yes, no, value = program[at]
@@ -65,7 +75,7 @@ def verdict(machine: str, call: int, *arguments: int) -> int:
 
 def both(name: str) -> list[tuple[str, int]]:
     """A call's number on each machine that has it."""
-    numbers = (hardening.FORBIDDEN | NEEDED)[name]
+    numbers = (FORBIDDEN | NEEDED)[name]
     return [(machine, number) for machine, number in zip(MACHINES, numbers, strict=True) if number is not None]
 
 
@@ -100,7 +110,7 @@ def refusals() -> dict[str, str]:
 
 
 @linux
-@pytest.mark.parametrize("name", hardening.FORBIDDEN)
+@pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_sealed_worker_is_refused(refusals: dict[str, str], name: str) -> None:
     if name not in refusals:
         pytest.skip("this machine has no such call, or it is tried in test_worker_process.py")
@@ -117,7 +127,7 @@ async def test_a_sealed_worker_can_do_what_the_c_library_and_python_need() -> No
     }
 
 
-@pytest.mark.parametrize("name", hardening.FORBIDDEN)
+@pytest.mark.parametrize("name", FORBIDDEN)
 def test_the_filter_refuses(name: str) -> None:
     for machine, number in both(name):
         assert verdict(machine, number) == EPERM
@@ -131,13 +141,13 @@ def test_the_filter_allows(name: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_call_that_is_newer_than_the_filter_is_not_there(machine: str) -> None:
-    assert verdict(machine, hardening._NEWEST) == EPERM
-    assert {verdict(machine, hardening._NEWEST + 1), verdict(machine, 0x3FFFFFFF)} == {ENOSYS}
+    assert verdict(machine, _NEWEST) == EPERM
+    assert {verdict(machine, _NEWEST + 1), verdict(machine, 0x3FFFFFFF)} == {ENOSYS}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_of_limits_only_ones_own_can_be_read(machine: str) -> None:
-    call = hardening.PRLIMIT[MACHINES.index(machine)]
+    call = PRLIMIT[MACHINES.index(machine)]
     assert verdict(machine, call, 0, 7, 0, 0x7FFF_0000_1000) == ALLOW
     assert verdict(machine, call, OTHER_PID, 7, 0, 0x7FFF_0000_1000) == EPERM
     assert verdict(machine, call, 0, 7, 0x1000, 0) == EPERM
@@ -145,9 +155,9 @@ def test_of_limits_only_ones_own_can_be_read(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("name", hardening.FORBIDDEN_COMMANDS)
+@pytest.mark.parametrize("name", FORBIDDEN_COMMANDS)
 def test_some_commands_are_refused_and_all_others_are_not(machine: str, name: str) -> None:
-    *numbers, argument, values = hardening.FORBIDDEN_COMMANDS[name]
+    *numbers, argument, values = FORBIDDEN_COMMANDS[name]
     number = numbers[MACHINES.index(machine)]
 
     def given(value: int) -> int:
@@ -162,9 +172,9 @@ def test_some_commands_are_refused_and_all_others_are_not(machine: str, name: st
 @pytest.mark.parametrize("machine", MACHINES)
 def test_threads_may_be_started_and_processes_may_not(machine: str) -> None:
     column = MACHINES.index(machine)
-    assert verdict(machine, hardening._CLONE[column], 0x10000) == ALLOW
-    assert verdict(machine, hardening._CLONE[column], 17) == EPERM
-    assert verdict(machine, hardening._CLONE3[column]) == ENOSYS
+    assert verdict(machine, _CLONE[column], 0x10000) == ALLOW
+    assert verdict(machine, _CLONE[column], 17) == EPERM
+    assert verdict(machine, _CLONE3[column]) == ENOSYS
 
 
 @pytest.mark.parametrize(("machine", "call"), [("x86_64", 234), ("aarch64", 131)])

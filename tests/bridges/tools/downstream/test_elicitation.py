@@ -10,7 +10,7 @@ import pytest
 from codeact_bridges.errors import DownstreamFailed, ToolDenied
 from codeact_bridges.tools.bridge import Tools
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import QuestionKind, ServerQuestion
+from codeact_bridges.tools.port import QuestionKind, ServerQuestion
 from codeact_bridges.tools.spec import Era, Offer, StdioServer
 from codeact_bridges.values import Data, JsonValue, Link, Media
 

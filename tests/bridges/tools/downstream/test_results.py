@@ -176,7 +176,7 @@ def test_a_text_over_the_limit_is_refused_before_anything_reads_it(monkeypatch: 
 
 
 def test_text_that_is_json_of_too_many_parts_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codeact_bridges.tools.transports.streams.MAX_PARTS", 100)
+    monkeypatch.setattr("codeact_bridges.tools.transports.json_limits.MAX_PARTS", 100)
     text = "[" + "1.5," * 200 + "1.5]"
     assert json_or_text(text) == text
     assert json_or_text('["' + "," * 200 + '"]') == ["," * 200]

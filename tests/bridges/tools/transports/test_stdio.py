@@ -12,8 +12,8 @@ import pytest
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import Tools
 from codeact_bridges.tools.spec import StdioServer
-from codeact_bridges.tools.transports import stdio, streams
-from codeact_bridges.tools.transports.streams import MAX_PARTS, has_too_many_parts
+from codeact_bridges.tools.transports import json_limits, stdio
+from codeact_bridges.tools.transports.json_limits import MAX_PARTS, has_too_many_parts
 from codeact_bridges.values import Data
 
 Hostile: TypeAlias = Callable[..., StdioServer]
@@ -23,7 +23,7 @@ EMPTY_LISTS = "[" + "[]," * 2_000 + "[]]"
 
 @pytest.fixture
 def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MAX_PARTS", 1_000)
+    monkeypatch.setattr(json_limits, "MAX_PARTS", 1_000)
     monkeypatch.setattr(stdio, "MAX_PARTS", 1_000)
 
 

@@ -1,5 +1,7 @@
 """The exceptions that a program may catch. Their names are the `guest_type`s of the host's errors."""
 
+import errno
+
 
 class BridgeError(Exception):
     """The host could not do what the program asked for."""
@@ -78,11 +80,30 @@ def from_host(error: dict[str, object]) -> Exception:
     """The exception for an error object of the host's."""
     facts = error.get("facts")
     if error.get("type") == "OSError":
-        from codeact_guest.files import mounts as files
-
-        return files.os_error_from_host(facts)
+        return os_error_from_host(facts)
     raised = _BY_NAME.get(str(error.get("type")), BridgeError)(str(error.get("message")))
     if isinstance(facts, dict):
         for name, value in facts.items():
             setattr(raised, str(name), value)
     return raised
+
+
+class Denied(PermissionError):
+    """A `PermissionError` without its number in the text: it is 2 in here, in which everybody reads "no such file"."""
+
+    def __str__(self) -> str:
+        return self.strerror if self.filename is None else f"{self.filename!r}: {self.strerror}"
+
+
+def denied(sentence: str, path: object) -> PermissionError:
+    """A refusal by the operator's configuration, or for safety's sake."""
+    return Denied(errno.EACCES, sentence) if path is None else Denied(errno.EACCES, sentence, path)
+
+
+def os_error_from_host(facts: dict[str, str]) -> OSError:
+    """The host's `FileRefused`."""
+    code = getattr(errno, facts["errno"], errno.EIO)
+    path = facts["filename"] or None
+    if code == errno.EACCES:
+        return denied(facts["strerror"], path)
+    return OSError(code, facts["strerror"], path) if path is not None else OSError(code, facts["strerror"])

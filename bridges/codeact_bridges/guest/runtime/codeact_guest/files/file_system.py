@@ -12,6 +12,7 @@ import tempfile
 import types
 from collections.abc import Iterator
 
+from codeact_guest.errors import denied
 from codeact_guest.files import file_io, open_files
 from codeact_guest.files import mounts as files
 
@@ -223,12 +224,12 @@ def readlink(path: object, *, dir_fd: int | None = None) -> object:
 
 def symlink(src: object, dst: object, target_is_directory: bool = False, *, dir_fd: int | None = None) -> None:
     """`os.symlink`."""
-    raise files.denied("a program makes no links: copy the file", dst)
+    raise denied("a program makes no links: copy the file", dst)
 
 
 def link(src: object, dst: object, **_: object) -> None:
     """`os.link`."""
-    raise files.denied("a program makes no links: copy the file", dst)
+    raise denied("a program makes no links: copy the file", dst)
 
 
 def getcwd() -> str:
@@ -306,7 +307,7 @@ def _default_tempdir() -> str:
         for mount, its_mode in modes.items():
             if its_mode == mode:
                 return mount
-    raise files.refused(None) if not modes else files.denied("tempfile: no mounted folder can be written to", None)
+    raise files.refused(None) if not modes else denied("tempfile: no mounted folder can be written to", None)
 
 
 def install() -> None:

@@ -9,6 +9,7 @@ import os
 import posixpath
 
 from codeact_guest import host as door
+from codeact_guest.errors import Denied, denied
 
 NONE = (
     "no folder is mounted here, so there are no files: the operator can allow one (codeact.files in the configuration "
@@ -122,29 +123,8 @@ def refused(path: object) -> PermissionError:
     return denied(NONE, path)
 
 
-class Denied(PermissionError):
-    """A `PermissionError` without its number in the text: it is 2 in here, in which everybody reads "no such file"."""
-
-    def __str__(self) -> str:
-        return self.strerror if self.filename is None else f"{self.filename!r}: {self.strerror}"
-
-
 Denied.__name__ = Denied.__qualname__ = "PermissionError"
 Denied.__module__ = "builtins"
-
-
-def denied(sentence: str, path: object) -> PermissionError:
-    """A refusal by the operator's configuration, or for safety's sake."""
-    return Denied(errno.EACCES, sentence) if path is None else Denied(errno.EACCES, sentence, path)
-
-
-def os_error_from_host(facts: dict[str, str]) -> OSError:
-    """The host's `FileRefused`."""
-    code = getattr(errno, facts["errno"], errno.EIO)
-    path = facts["filename"] or None
-    if code == errno.EACCES:
-        return denied(facts["strerror"], path)
-    return OSError(code, facts["strerror"], path) if path is not None else OSError(code, facts["strerror"])
 
 
 def renamed(exc: OSError, path: object) -> OSError:
