@@ -8,25 +8,25 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from codeact_bridges.values import Access, JsonValue, ProducedFile
+from codeact_bridges.values import AccessRecord, JsonValue, ProducedFile
 
-Answer: TypeAlias = Callable[[str], Awaitable[str]]
+Handler: TypeAlias = Callable[[str], Awaitable[str]]
 """JSON text of an operation's arguments in, of its result out; raises `BridgeError` for the guest to catch."""
 
 
 @dataclass(slots=True)
-class Account:
+class Usage:
     """What a run used of what it was lent. Bridges write into it; `run.py` reads it when the run is over."""
 
-    accesses: list[Access] = field(default_factory=list[Access])
+    accesses: list[AccessRecord] = field(default_factory=list[AccessRecord])
     produced: list[ProducedFile] = field(default_factory=list[ProducedFile])
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class OpenBridge:
     """A bridge's power, for one run."""
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Handler]
     """By operation, as `files.open`. No other bridge has an operation of the same name."""
     concurrent: frozenset[str] = frozenset()
     """The operations that a guest may have several of under way (`async.submit`)."""
@@ -40,6 +40,6 @@ class Lent:
 class Bridge(Protocol):
     """A capability that the operator has configured."""
 
-    def lend(self, account: Account) -> AbstractAsyncContextManager[Lent]:
+    def lend(self, account: Usage) -> AbstractAsyncContextManager[OpenBridge]:
         """The power for the length of one run."""
         ...

@@ -9,7 +9,7 @@ import anyio
 from codeact_bridges.errors import GuestDied, UnknownTool
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.port import Answerer, Gate, Progress, Rows
+from codeact_bridges.tools.port import ClientRequests, Gate, Progress, Rows
 from codeact_bridges.values import Data, JsonValue, Media, ToolValue
 
 ToolScript: TypeAlias = Callable[[Mapping[str, JsonValue]], Awaitable[ToolValue]]
@@ -39,7 +39,7 @@ class ScriptedTools:
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> ToolValue:
         full_name = self._full_name(name)
         if gate is not None:

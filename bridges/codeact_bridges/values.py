@@ -36,13 +36,13 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ToolParts:
     """Several values that came as one result, in order."""
 
     parts: tuple[Data | Media | Link, ...]
 
 
-ToolValue: TypeAlias = Data | Media | Link | Parts
+ToolValue: TypeAlias = Data | Media | Link | ToolParts
 """What a tool call gives the program, unwrapped."""
 
 
@@ -113,7 +113,7 @@ class CallProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessRecord:
     """One use of a file or a host, allowed or not."""
 
     what: str
@@ -142,7 +142,7 @@ class ProducedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLink:
+class ResultLink:
     """Something that was too long for the client and is kept for it."""
 
     uri: str
@@ -173,9 +173,9 @@ class RunResult:
     value: Value | None = None
     displayed: tuple[Value | Media, ...] = ()
     calls: tuple[CallRecord, ...] = ()
-    accesses: tuple[Access, ...] = ()
+    accesses: tuple[AccessRecord, ...] = ()
     produced: tuple[ProducedFile, ...] = ()
-    kept: tuple[KeptLink, ...] = ()
+    kept: tuple[ResultLink, ...] = ()
     session: str | None = None
     session_state: Literal["began empty", "went on", "lost"] = "went on"
     failure: Failure | None = None

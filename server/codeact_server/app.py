@@ -10,27 +10,27 @@ from typing import Literal
 import platformdirs
 from opentelemetry import trace
 
-from codeact_bridges.approval.gate import Consent
+from codeact_bridges.approval.gate import ApprovalGate
 from codeact_bridges.approval.policy import Grants
 from codeact_bridges.errors import SandboxError
 from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.guest.images import STANDARD_LIBRARY
-from codeact_bridges.modules.bridge import Modules
+from codeact_bridges.modules.bridge import ModulesBridge
 from codeact_bridges.modules.packages import find_packages
 from codeact_bridges.modules.standard_library import StandardLibrary
-from codeact_bridges.network.bridge import Network
+from codeact_bridges.network.bridge import NetworkBridge
 from codeact_bridges.runs.execute import Workers, run_program
 from codeact_bridges.runs.guest_host import Bridges
-from codeact_bridges.runs.handle import LiveRun
-from codeact_bridges.runs.observer import Watcher
-from codeact_bridges.runs.registry import Keeping, Runs, open_runs
-from codeact_bridges.runs.result_store import KeptResults
+from codeact_bridges.runs.handle import RunHandle
+from codeact_bridges.runs.observer import RunObserver
+from codeact_bridges.runs.registry import RunRegistry, RunRetention, open_run_registry
+from codeact_bridges.runs.result_store import ResultStore
 from codeact_bridges.runs.sessions import Sessions, open_sessions
-from codeact_bridges.sandbox.engine_selection import Sandboxing, open_engine
+from codeact_bridges.sandbox.engine_selection import EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import Pool, open_pool
-from codeact_bridges.tools.bridge import Tools
-from codeact_bridges.tools.credentials.secret_store import Keeper, keeper_in
-from codeact_bridges.tools.port import QuestionKind
+from codeact_bridges.tools.bridge import ToolsBridge
+from codeact_bridges.tools.credentials.secret_store import SecretStore, open_secret_store
+from codeact_bridges.tools.port import ClientRequestKind
 from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.values import Failure, RunResult
 from codeact_server.config.model import Config
@@ -43,7 +43,7 @@ tracer = trace.get_tracer("codeact-mcp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunOrder:
     """One program that a client wants run."""
 
     owner: str
@@ -52,7 +52,7 @@ class Order:
     timeout_s: float | None = None
     session: str | None = None
     reset: bool = False
-    serves: frozenset[QuestionKind] = frozenset()
+    serves: frozenset[ClientRequestKind] = frozenset()
     """What the client can answer."""
     remember_grants: bool = True
     """Whether what its user allows for as long as the client stays holds for its later programs."""
@@ -62,41 +62,41 @@ class App:
     """What every client of this process shares. Made by `open_app`."""
 
     def __init__(
-        self, config: Config, tools: Tools, pool: Pool, bridges: Bridges, runs: Runs, sessions: Sessions
+        self, config: Config, tools: ToolsBridge, pool: Pool, bridges: Bridges, runs: RunRegistry, sessions: Sessions
     ) -> None:
         self.config = config
         self.limits, self.policy = config.limits, config.policy
         self.tools, self.pool, self.bridges = tools, pool, bridges
         self.runs, self.sessions = runs, sessions
-        self.kept = KeptResults(config.limits.kept_bytes, message_bytes=config.limits.message_bytes)
+        self.kept = ResultStore(config.limits.kept_bytes, message_bytes=config.limits.message_bytes)
         self._audit = AuditLog(config.audit) if config.audit is not None else None
         self._grants: OrderedDict[str, Grants] = OrderedDict()
 
-    def begin(self, order: Order) -> LiveRun:
+    def begin(self, order: RunOrder) -> RunHandle:
         """Begin a run; it goes on whatever becomes of the caller. Raises `TooBusy`."""
         live = self._live(order)
         self.runs.begin(live, lambda: self._carry_out(order, live))
         return live
 
-    async def run(self, code: str, timeout_s: float | None = None, watcher: Watcher | None = None) -> RunResult:
+    async def run(self, code: str, timeout_s: float | None = None, watcher: RunObserver | None = None) -> RunResult:
         """Run a program of the operator's own, on a terminal where nobody is asked."""
-        order = Order(owner="operator", code=code, timeout_s=timeout_s)
-        consent = Consent(self.policy, Grants(), None)
+        order = RunOrder(owner="operator", code=code, timeout_s=timeout_s)
+        consent = ApprovalGate(self.policy, Grants(), None)
         live = self._live(order)
         return await self._accounted(order, live, self._run(order, live, consent, self.pool, self.bridges, watcher))
 
-    def _live(self, order: Order) -> LiveRun:
-        return LiveRun(
+    def _live(self, order: RunOrder) -> RunHandle:
+        return RunHandle(
             order.owner,
             serves=order.serves,
             ask_timeout_s=self.policy.ask_timeout_s,
             output_bytes=self.limits.output_bytes,
         )
 
-    async def _carry_out(self, order: Order, live: LiveRun) -> RunResult:
+    async def _carry_out(self, order: RunOrder, live: RunHandle) -> RunResult:
         return await self._accounted(order, live, self._stoppable(order, live))
 
-    async def _accounted(self, order: Order, live: LiveRun, running: Awaitable[RunResult]) -> RunResult:
+    async def _accounted(self, order: RunOrder, live: RunHandle, running: Awaitable[RunResult]) -> RunResult:
         """Leave the run's account, whatever becomes of it."""
         with tracer.start_as_current_span(
             "codeact run", attributes={"codeact.run": live.public_id}, record_exception=False
@@ -114,10 +114,10 @@ class App:
             await self._audit.write(live.public_id, order.owner, order.code, result)
         return result
 
-    async def _stoppable(self, order: Order, live: LiveRun) -> RunResult:
+    async def _stoppable(self, order: RunOrder, live: RunHandle) -> RunResult:
         """Run a program as its order says; a stop that comes while it still waits for its turn ends the wait."""
         with live.deadline.before():
-            consent = Consent(self.policy, self._grants_of(order) if order.remember_grants else Grants(), live)
+            consent = ApprovalGate(self.policy, self._grants_of(order) if order.remember_grants else Grants(), live)
             kept = self.kept.bridge(order.owner)
             if order.session is None:
                 bridges = replace(self.bridges, configured=(*self.bridges.configured, kept))
@@ -135,12 +135,12 @@ class App:
 
     async def _run(
         self,
-        order: Order,
-        live: LiveRun,
-        consent: Consent,
+        order: RunOrder,
+        live: RunHandle,
+        consent: ApprovalGate,
         workers: Workers,
         bridges: Bridges,
-        watcher: Watcher | None = None,
+        watcher: RunObserver | None = None,
     ) -> RunResult:
         """Run a program. A `timeout_s` over `limits.max_deadline_s` is that limit."""
         return await run_program(
@@ -156,7 +156,7 @@ class App:
             keep=lambda what, mime_type, text: self.kept.keep(order.owner, what, mime_type, text),
         )
 
-    def _grants_of(self, order: Order) -> Grants:
+    def _grants_of(self, order: RunOrder) -> Grants:
         grants = self._grants.setdefault(order.owner, Grants())
         self._grants.move_to_end(order.owner)
         while len(self._grants) > MAX_CLIENTS_REMEMBERED:
@@ -184,7 +184,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
         PackageRefused: one of the configured packages cannot be served.
     """
     limits = config.limits
-    wanted = Sandboxing(
+    wanted = EngineSettings(
         engine=config.engine,
         memory_mib=limits.memory_mib,
         message_bytes=limits.message_bytes,
@@ -192,28 +192,30 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
     )
     logs = Path(platformdirs.user_log_path("codeact-mcp", appauthor=False))
     async with (
-        Tools(
+        ToolsBridge(
             config.servers,
             log_dir=logs,
             state_dir=Path(platformdirs.user_state_path("codeact-mcp", appauthor=False)),
-            keeper=access_keeper(config),
+            keeper=secret_store(config),
             result_limit_bytes=limits.message_bytes,
         ) as tools,
         open_engine(wanted, say) as launch,
         open_pool(launch, config.pool) as pool,
     ):
         files = (FilesBridge(config.files, limits.message_bytes),) if config.files else ()
-        configured = (*files, *((Network(config.network, limits),) if config.network.rules else ()))
-        bridges = Bridges(tools, Modules(StandardLibrary(STANDARD_LIBRARY), find_packages(config.packages)), configured)
+        configured = (*files, *((NetworkBridge(config.network, limits),) if config.network.rules else ()))
+        bridges = Bridges(
+            tools, ModulesBridge(StandardLibrary(STANDARD_LIBRARY), find_packages(config.packages)), configured
+        )
         async with (
             open_sessions(config.sessions, launch, bridges.configured) as sessions,
-            open_runs(Keeping()) as runs,
+            open_run_registry(RunRetention()) as runs,
         ):
             yield App(config, tools, pool, bridges, runs, sessions)
 
 
-def access_keeper(config: Config) -> Keeper | None:
+def secret_store(config: Config) -> SecretStore | None:
     """Where the access to remote servers is kept; None where no server needs a login."""
     if not any(isinstance(server, HttpServer) and server.oauth for server in config.servers):
         return None
-    return keeper_in(Path(platformdirs.user_data_path("codeact-mcp", appauthor=False)) / "access")
+    return open_secret_store(Path(platformdirs.user_data_path("codeact-mcp", appauthor=False)) / "access")

@@ -11,13 +11,13 @@ from lab import Lab
 from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.files.mounts import mount
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.bridge import Network
+from codeact_bridges.network.bridge import NetworkBridge
 from codeact_bridges.network.resolver import TableResolver
-from codeact_bridges.network.rules import Rule, Rules
+from codeact_bridges.network.rules import HostRule, HostRules
 
 
-def network(*rules: Rule, **limits: Any) -> tuple[Network, ...]:
-    return (Network(Rules(rules), Limits(**limits), resolver=TableResolver({})),)
+def network(*rules: HostRule, **limits: Any) -> tuple[NetworkBridge, ...]:
+    return (NetworkBridge(HostRules(rules), Limits(**limits), resolver=TableResolver({})),)
 
 
 def site(seen: Seen) -> bytes:

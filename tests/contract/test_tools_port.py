@@ -9,7 +9,7 @@ import pytest
 
 from codeact_bridges.errors import DownstreamFailed, ToolDenied, ToolError, UnknownTool
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ToolsPort
 from codeact_bridges.tools.spec import StdioServer
@@ -37,7 +37,7 @@ async def tools(request: pytest.FixtureRequest) -> AsyncGenerator[ToolsPort]:
         return
     server = StdioServer(name="everyday", command=sys.executable, args=(str(EVERYDAY), "stdio"))
     with anyio.fail_after(GUARD_S):
-        async with Tools([server]) as real:
+        async with ToolsBridge([server]) as real:
             yield real
 
 

@@ -4,7 +4,7 @@ import pytest
 from lab import Lab, shown
 
 from codeact_bridges.testing import ScriptedTools, ToolScript
-from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
+from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts, ToolValue
 
 JSON = [
     "None", "True", "0", "-1", "2**53 + 1", "2**200", "-(10**3999)", "1.5", "-0.0", "1e-300", "''", "'ü 😀 \\u2028 \\x00'",
@@ -124,7 +124,9 @@ def giving(value: ToolValue) -> ScriptedTools:
 
 
 async def test_what_a_tool_gives_arrives_as_data_images_links_and_lists_of_these(lab: Lab) -> None:
-    parts = Parts((Data({"n": 2**70}), Media("image", "image/png", "iVBORw=="), Link("file:///a", "a", "text/plain")))
+    parts = ToolParts(
+        (Data({"n": 2**70}), Media("image", "image/png", "iVBORw=="), Link("file:///a", "a", "text/plain"))
+    )
     printed = await lab.printed("for each in call_tool('give'): print(repr(each))", giving(parts))
     assert printed.splitlines() == [
         "{'n': 1180591620717411303424}",

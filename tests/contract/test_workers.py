@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import BadGuestCall, BridgeError, GuestDied
-from codeact_bridges.sandbox.engine_selection import EngineName, Sandboxing, open_engine
+from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import PoolSize, open_pool
 from codeact_bridges.sandbox.port import GuestHost, Worker
 from codeact_bridges.testing import ScriptedWorker
@@ -73,7 +73,7 @@ async def launch(
 
         yield make, False
         return
-    async with open_engine(Sandboxing(engine, 128, 1_000_000, guest_cache), lambda _: None) as real:
+    async with open_engine(EngineSettings(engine, 128, 1_000_000, guest_cache), lambda _: None) as real:
         yield real, True
 
 

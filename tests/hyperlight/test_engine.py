@@ -8,7 +8,7 @@ import anyio
 import pytest
 from guests import Guest, Host, Ran
 
-from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
+from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup
 
 pytestmark = pytest.mark.hyperlight
 
@@ -17,7 +17,7 @@ MESSAGE_BYTES = 4_000_000
 
 @pytest.fixture(scope="module")
 async def guest() -> AsyncGenerator[Guest]:
-    guest = Guest(Setup("hyperlight", 128, MESSAGE_BYTES))
+    guest = Guest(WorkerSetup("hyperlight", 128, MESSAGE_BYTES))
     yield guest
     await guest.aclose()
 
@@ -204,7 +204,7 @@ async def test_a_panic_of_the_host_is_the_end_of_that_worker_only(guest: Guest) 
     ids=["a loop", "a flood and a loop in C", "one operation in C"],
 )
 async def test_a_guest_that_does_not_stop_is_killed_with_its_process(code: str) -> None:
-    worker = await WorkerProcess.start(Setup("hyperlight", 64, MESSAGE_BYTES))
+    worker = await WorkerProcess.start(WorkerSetup("hyperlight", 64, MESSAGE_BYTES))
     try:
         with anyio.move_on_after(0.5) as scope:
             await worker.run(json.dumps({"code": code}), Host(Ran()))
@@ -216,7 +216,7 @@ async def test_a_guest_that_does_not_stop_is_killed_with_its_process(code: str) 
 
 
 async def test_memory_follows_from_one_setting() -> None:
-    small = Guest(Setup("hyperlight", 64, MESSAGE_BYTES))
+    small = Guest(WorkerSetup("hyperlight", 64, MESSAGE_BYTES))
     try:
         assert (await small.run("len(bytearray(16 << 20))")).value == 16 << 20
         assert (await small.run("len(bytearray(40 << 20))")).died == "the program ran out of memory (64 MiB)"

@@ -20,7 +20,7 @@ import anyio
 from mcp import Client, StdioServerParameters
 
 from codeact_bridges.limits import Limits
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
 from codeact_bridges.tools.downstream.tool_list import usable
 from codeact_bridges.tools.spec import StdioServer
@@ -126,7 +126,7 @@ async def timed(call: Callable[[], Awaitable[object]]) -> list[float]:
 async def measure_calls() -> None:
     spec = StdioServer(name="sleeper", command=sys.executable, args=(str(SERVER),))
     parameters = StdioServerParameters(command=spec.command, args=list(spec.args))
-    async with Tools([spec]) as tools, Client(parameters, mode="legacy", cache=None) as client:
+    async with ToolsBridge([spec]) as tools, Client(parameters, mode="legacy", cache=None) as client:
         await tools.wait_settled()
         ours: list[float] = []
         theirs: list[float] = []

@@ -21,8 +21,8 @@ from http_peers import Seen, answering, http, loopback
 from lab import Lab, open_lab
 
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.bridge import Network
-from codeact_bridges.network.rules import Rules
+from codeact_bridges.network.bridge import NetworkBridge
+from codeact_bridges.network.rules import HostRules
 
 REQUESTS = 300
 LARGE_BYTES = 50_000_000
@@ -87,7 +87,7 @@ async def measure(lab: Lab) -> None:
                 async for _ in answer.aiter_bytes():
                     pass
             host_large_s = time.perf_counter() - began
-        network = Network(Rules((loopback(port),)), Limits())
+        network = NetworkBridge(HostRules((loopback(port),)), Limits())
         code = f"URL = {url!r}\n{PROGRAM.format(requests=REQUESTS)}"
         result = await lab.run(code, configured=(network,))
         assert result.value is not None, result.failure

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import anyio
 
-from codeact_bridges.approval.gate import Consent
-from codeact_bridges.approval.policy import Grants, Policy, Rule
+from codeact_bridges.approval.gate import ApprovalGate
+from codeact_bridges.approval.policy import Grants, Policy, ToolRule
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.app import App, Order, open_app
+from codeact_server.app import App, RunOrder, open_app
 from codeact_server.config.model import Config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -33,10 +33,10 @@ async def call_us(policy: Policy | None) -> float:
     """Microseconds of one call to a tool that does nothing; the best of five rounds."""
     best = float("inf")
     for _ in range(5):
-        consent = Consent(policy, Grants(), None) if policy is not None else None
+        consent = ApprovalGate(policy, Grants(), None) if policy is not None else None
         limits = Limits(tool_calls=CALLS)
         answers = ToolCalls(
-            ScriptedTools(), code="", limits=limits, consent=consent, deadline=Deadline(), watcher=Nobody()
+            ScriptedTools(), code="", limits=limits, consent=consent, deadline=Deadline(), watcher=NullObserver()
         ).answers()
         begun = time.perf_counter()
         for _ in range(CALLS):
@@ -47,7 +47,7 @@ async def call_us(policy: Policy | None) -> float:
 
 async def run_all(app: App, at_once: int) -> float:
     """Seconds that `RUNS` runs take, `at_once` of them at a time."""
-    order = Order(owner="benchmark", code=(EXAMPLES / "orders.py").read_text(encoding="utf-8"), timeout_s=240)
+    order = RunOrder(owner="benchmark", code=(EXAMPLES / "orders.py").read_text(encoding="utf-8"), timeout_s=240)
     left = list(range(RUNS))
 
     async def some() -> None:
@@ -68,7 +68,7 @@ async def run_all(app: App, at_once: int) -> float:
 
 
 async def main() -> None:
-    rules = tuple(Rule(tool=f"server{n}.tool_*", action="deny") for n in range(20))
+    rules = tuple(ToolRule(tool=f"server{n}.tool_*", action="deny") for n in range(20))
     bare, plain, ruled = await call_us(None), await call_us(Policy()), await call_us(Policy(rules=rules))
     print(f"an allow decision        {plain - bare:6.1f} µs, after 20 rules {ruled - bare:.1f} µs   (promised: 20 µs)")
     async with open_app(Config(servers=(ORDERS,), engine="wasmtime"), print) as app:

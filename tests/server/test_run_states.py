@@ -19,12 +19,12 @@ from served import descendants
 
 from codeact_bridges.approval.policy import Policy
 from codeact_bridges.errors import UnknownRun
-from codeact_bridges.runs.handle import Asked, LiveRun
-from codeact_bridges.runs.registry import Keeping
+from codeact_bridges.runs.handle import PendingQuestion, RunHandle
+from codeact_bridges.runs.registry import RunRetention
 from codeact_bridges.runs.sessions import SessionLimits
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.values import RunResult
-from codeact_server.app import Order
+from codeact_server.app import RunOrder
 
 PROGRAMS = {
     "ends": "print('ran')\n42",
@@ -47,13 +47,13 @@ ENDS: dict[str, set[str]] = {
 """How those end that end by themselves."""
 
 
-def outcome(live: LiveRun) -> str:
+def outcome(live: RunHandle) -> str:
     assert live.result is not None
     return live.result.failure.kind if live.result.failure is not None else "ended"
 
 
-def order(program: str, path: Path = Path("/nowhere/mark"), **facts: Any) -> Order:
-    return Order(owner="me", code=PROGRAMS[program].format(path=str(path)), serves=frozenset({"form"}), **facts)
+def order(program: str, path: Path = Path("/nowhere/mark"), **facts: Any) -> RunOrder:
+    return RunOrder(owner="me", code=PROGRAMS[program].format(path=str(path)), serves=frozenset({"form"}), **facts)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_a_run_ends(  # one arm for each way out
         async with opened(environment) as opening:
             timeout_s = 0.3 if way_out == "deadline" else 60
             live = opening.app.begin(order(program, tmp_path / "mark", session=session, timeout_s=timeout_s))
-            asked: RunResult | Asked | None = None
+            asked: RunResult | PendingQuestion | None = None
             if program == "asks":
                 asked = await live.next(60)
             elif program == "waits for a tool":
@@ -96,12 +96,12 @@ async def test_a_run_ends(  # one arm for each way out
                     live.stop()
                 case "abandoned":
                     await live.next(0)
-                    if isinstance(asked, Asked):
+                    if isinstance(asked, PendingQuestion):
                         asked.answer("once")
                         live.stop()
-                    opening.app.runs.tidy(anyio.current_time() + Keeping().abandoned_s + 1)
+                    opening.app.runs.tidy(anyio.current_time() + RunRetention().abandoned_s + 1)
                 case "yes" | "no":
-                    assert isinstance(asked, Asked)
+                    assert isinstance(asked, PendingQuestion)
                     asked.answer("once" if way_out == "yes" else "no")
                 case _:
                     pass
@@ -115,7 +115,7 @@ async def test_a_run_ends(  # one arm for each way out
 class Known:
     """What the model knows of one run."""
 
-    live: LiveRun
+    live: RunHandle
     program: str
     may_end_as: set[str]
     """Empty while it cannot end."""
@@ -175,7 +175,7 @@ class RunsModel(RuleBasedStateMachine):
         match news:
             case RunResult():
                 assert outcome(known.live) in known.may_end_as
-            case Asked():
+            case PendingQuestion():
                 assert known.program == "asks"
                 assert not known.may_end_as
             case _:
@@ -186,7 +186,7 @@ class RunsModel(RuleBasedStateMachine):
     def answer(self, which: int, given: Any, old: bool) -> None:
         known = self.pick(which)
         news = self.world.call(known.live.next, 60 if known.program == "asks" else 0)
-        if not isinstance(news, Asked):
+        if not isinstance(news, PendingQuestion):
             return
         if old:
             assert self.world.call(known.live.asked, "an old question") is None
@@ -228,7 +228,7 @@ class RunsModel(RuleBasedStateMachine):
     def let_time_pass(self) -> None:
         def pass_time() -> None:
             # Longer than a person has to answer, too.
-            now = anyio.current_time() + max(Keeping().abandoned_s, Policy().ask_timeout_s) + 1
+            now = anyio.current_time() + max(RunRetention().abandoned_s, Policy().ask_timeout_s) + 1
             for known in self.known:
                 if known.live.unwatched_since is not None and known.live.result is None:
                     known.may_end_as = known.may_end_as | {"cancelled"}

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from codeact_bridges.errors import BadGuestCall, GuestDied
-from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
+from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup
 
 GUARD_S = 60
 """Stands guard over one run; an emulated machine takes up to 10 s for the longest here."""
@@ -62,7 +62,7 @@ class Host:
 class Guest:
     """Keeps one worker; another takes its place when it died."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         self.setup = setup
         self._worker: WorkerProcess | None = None
 

@@ -19,24 +19,24 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from codeact_bridges.bridge import Account, Lent
+from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.bridge import Network
+from codeact_bridges.network.bridge import NetworkBridge
 from codeact_bridges.network.connections import Tls
 from codeact_bridges.network.resolver import Resolver
-from codeact_bridges.network.rules import Rule, Rules
+from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.network.spec import RuleSpec
 
 Talk = Callable[[anyio.abc.ByteStream], Awaitable[None]]
 
 
-def rule(host: str, **written: Any) -> Rule:
+def rule(host: str, **written: Any) -> HostRule:
     """A rule as the configuration would say it."""
     spec = RuleSpec(host=host, **written)
     return spec.rule(spec.headers)
 
 
-def loopback(port: int, **written: Any) -> Rule:
+def loopback(port: int, **written: Any) -> HostRule:
     return rule("127.0.0.1", **{"port": port, "private": True, **written})
 
 
@@ -149,8 +149,8 @@ class Response:
 class Guest:
     """Asks the bridge what a guest's runtime asks."""
 
-    lent: Lent
-    account: Account
+    lent: OpenBridge
+    account: Usage
 
     async def ask(self, operation: str, **arguments: object) -> Any:
         return json.loads(await self.lent.answers[operation](json.dumps(arguments)))
@@ -175,11 +175,11 @@ def _bytes(piece: Mapping[str, str]) -> bytes:
 
 @asynccontextmanager
 async def lent(
-    *rules: Rule, resolver: Resolver | None = None, tls: Tls | None = None, **limits: Any
+    *rules: HostRule, resolver: Resolver | None = None, tls: Tls | None = None, **limits: Any
 ) -> AsyncGenerator[Guest]:
     """A run's share of the network."""
-    account = Account()
-    async with Network(Rules(rules), Limits(**limits), resolver=resolver, tls=tls).lend(account) as power:
+    account = Usage()
+    async with NetworkBridge(HostRules(rules), Limits(**limits), resolver=resolver, tls=tls).lend(account) as power:
         yield Guest(power, account)
 
 

@@ -13,13 +13,13 @@ import anyio
 from codeact_bridges.bridge import Bridge
 from codeact_bridges.guest.images import STANDARD_LIBRARY
 from codeact_bridges.limits import Limits
-from codeact_bridges.modules.bridge import Modules
+from codeact_bridges.modules.bridge import ModulesBridge
 from codeact_bridges.modules.packages import Packages, find_packages
 from codeact_bridges.modules.standard_library import StandardLibrary
 from codeact_bridges.runs.execute import Workers, run_program
 from codeact_bridges.runs.guest_host import Bridges
-from codeact_bridges.runs.observer import Watcher
-from codeact_bridges.sandbox.engine_selection import EngineName, Sandboxing, open_engine
+from codeact_bridges.runs.observer import RunObserver
+from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker
 from codeact_bridges.testing import ScriptedTools
@@ -46,13 +46,13 @@ class Lab:
         *,
         deadline_s: float = 50,
         limits: Limits | None = None,
-        watcher: Watcher | None = None,
+        watcher: RunObserver | None = None,
         packages: Packages | None = None,
         configured: tuple[Bridge, ...] = (),
         workers: Workers | None = None,
     ) -> RunResult:
         """Run a program, which may be indented as a whole."""
-        modules = Modules(self.library, packages or find_packages([]))
+        modules = ModulesBridge(self.library, packages or find_packages([]))
         with anyio.fail_after(GUARD_S):
             return await run_program(
                 textwrap.dedent(code),
@@ -103,7 +103,7 @@ def shown(result: RunResult) -> list[str]:
 @asynccontextmanager
 async def open_lab(engine: EngineName, cache: Path, workers: int = 2) -> AsyncGenerator[Lab]:
     """A lab on `engine`. The guest is compiled when it is not in `cache` yet."""
-    wanted = Sandboxing(engine, Limits().memory_mib, Limits().message_bytes, cache)
+    wanted = EngineSettings(engine, Limits().memory_mib, Limits().message_bytes, cache)
     size = PoolSize(spare=1, max_workers=workers)
     async with open_engine(wanted, lambda _: None) as launch, open_pool(launch, size) as pool:
         yield Lab(engine, launch, pool, StandardLibrary(STANDARD_LIBRARY))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from codeact_bridges.errors import FileRefused
-from codeact_bridges.files.access_log import Records
+from codeact_bridges.files.access_log import AccessLog
 from codeact_bridges.files.mounts import Mount, mount
-from codeact_bridges.files.operations import Session, pack, unpack
+from codeact_bridges.files.operations import FileOperations, pack, unpack
 from codeact_bridges.files.quota import Quota
 
 SECRET = "nobody in a guest may ever read this"
@@ -26,8 +26,8 @@ class Mounted:
     data: Path
     out: Path
     outside: Path
-    session: Session
-    records: Records
+    session: FileOperations
+    records: AccessLog
 
     def ask(self, operation: str, packed: str | None = None, **arguments: Any) -> Any:
         """The answer as a guest has it. Raises `FileRefused`."""
@@ -101,11 +101,11 @@ def session_of(
     *,
     slots: int = 400,
     quotas: dict[str, Quota] | None = None,
-) -> Generator[tuple[Session, Records]]:
+) -> Generator[tuple[FileOperations, AccessLog]]:
     """A session on some mounts. `quotas` are those of another session that it shares them with."""
     quotas = quotas_of(mounts) if quotas is None else quotas
-    records = Records()
-    session = Session(mounts, quotas, records, chunk_bytes=CHUNK_BYTES, slots=threading.Semaphore(slots))
+    records = AccessLog()
+    session = FileOperations(mounts, quotas, records, chunk_bytes=CHUNK_BYTES, slots=threading.Semaphore(slots))
     try:
         yield session, records
     finally:

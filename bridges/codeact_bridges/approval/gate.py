@@ -5,17 +5,17 @@ from typing import Literal, TypeAlias
 import anyio
 
 from codeact_bridges.approval.policy import Grants, Policy, ToolFacts
-from codeact_bridges.approval.request import Asker, Question
+from codeact_bridges.approval.request import ApprovalRequest, Approver
 from codeact_bridges.errors import ToolDenied
 
-Yes: TypeAlias = Literal["once", "run", "session", "allowed before", "unattended"]
+ApprovalReason: TypeAlias = Literal["once", "run", "session", "allowed before", "unattended"]
 """Why a call that had to be asked for may be made: what the person said, or that nobody could be asked."""
 
 
-class Consent:
+class ApprovalGate:
     """One run's view of it. Asks one question at a time, and does not ask again what a person has just allowed."""
 
-    def __init__(self, policy: Policy, of_client: Grants, asker: Asker | None) -> None:
+    def __init__(self, policy: Policy, of_client: Grants, asker: Approver | None) -> None:
         """`of_client` is what this client's user allowed for as long as the client stays."""
         self._policy, self._of_client, self._asker = policy, of_client, asker
         self._of_run = Grants()
@@ -36,7 +36,7 @@ class Consent:
             case "ask":
                 return decision.reason
 
-    async def ask(self, question: Question) -> Yes:
+    async def ask(self, question: ApprovalRequest) -> ApprovalReason:
         """Return when the call may be made, and why.
 
         Raises:

@@ -37,7 +37,7 @@ class ToolFacts(Protocol):
     def open_world(self) -> bool: ...
 
 
-class Rule(BaseModel, extra="forbid", frozen=True):
+class ToolRule(BaseModel, extra="forbid", frozen=True):
     """One rule (`[[codeact.policy.rules]]`). One with both a pattern and a hint fits where both do."""
 
     tool: str | None = Field(default=None, min_length=1, max_length=300)
@@ -49,7 +49,7 @@ class Rule(BaseModel, extra="forbid", frozen=True):
     action: Action
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Rule":
+    def _says_something(self) -> "ToolRule":
         if self.tool is None and self.hint is None:
             raise ValueError("a rule needs a tool pattern or a hint; for all tools set policy.default or tool = '*'")
         if self.tool is not None and "." not in self.tool and self.tool.strip("*"):
@@ -73,7 +73,7 @@ class Rule(BaseModel, extra="forbid", frozen=True):
 class Policy(BaseModel, extra="forbid", frozen=True):
     """The key `codeact.policy`."""
 
-    rules: tuple[Rule, ...] = Field(default=(), max_length=1_000)
+    rules: tuple[ToolRule, ...] = Field(default=(), max_length=1_000)
 
     default: Action = "allow"
     """For a tool that no rule fits and that does not say whether it is read-only or destructive."""
@@ -84,20 +84,20 @@ class Policy(BaseModel, extra="forbid", frozen=True):
     ask_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
     """Seconds a person has to answer; then it is a no. The program's deadline stands still meanwhile."""
 
-    def decide(self, tool: ToolFacts) -> "Decision":
+    def decide(self, tool: ToolFacts) -> "PolicyDecision":
         """The action for `tool`, and what it rests on."""
         for rule in self.rules:
             if rule.fits(tool):
-                return Decision(rule.action, f"policy.rules: {rule}")
+                return PolicyDecision(rule.action, f"policy.rules: {rule}")
         if tool.destructive:
-            return Decision("ask", "the tool says that it is destructive")
+            return PolicyDecision("ask", "the tool says that it is destructive")
         if tool.read_only:
-            return Decision("allow", "the tool says that it is read-only")
-        return Decision(self.default, "policy.default")
+            return PolicyDecision("allow", "the tool says that it is read-only")
+        return PolicyDecision(self.default, "policy.default")
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PolicyDecision:
     """What the policy says to one tool."""
 
     action: Action

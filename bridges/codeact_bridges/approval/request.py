@@ -10,7 +10,7 @@ from codeact_bridges.approval.redaction import MASKED, is_secret, without_secret
 from codeact_bridges.text import cut_text, one_line
 from codeact_bridges.values import JsonValue
 
-Answer: TypeAlias = Literal["once", "run", "session", "no"]
+ApprovalChoice: TypeAlias = Literal["once", "run", "session", "no"]
 """Yes to this call, to this tool for the rest of the run, to this tool for as long as the client stays; or no."""
 
 MAX_ARGUMENTS_BYTES = 2_000
@@ -29,7 +29,7 @@ MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApprovalRequest:
     """May this call be made?"""
 
     server: str
@@ -53,21 +53,21 @@ class Question:
         return "\n".join([*lines, f"({self.reason})"])
 
 
-class Asker(Protocol):
+class Approver(Protocol):
     """Puts a question to the person behind a run."""
 
-    async def ask(self, question: Question) -> Answer | None:
+    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
         """The answer; None where nobody can be asked."""
         ...
 
 
-def question(
+def approval_request(
     server: str, tool: str, arguments: Mapping[str, JsonValue], *, code: str, line: int | None, reason: str
-) -> Question:
+) -> ApprovalRequest:
     """The question about a call. `line` is the guest's word, so it only picks a line of the program that we hold."""
     # In ASCII, so that no character can turn the text around or look like another.
     shown = json.dumps(_Shower().shown(dict(arguments), 0), ensure_ascii=True, indent=1)
-    return Question(server, tool, _bounded(shown, MAX_ARGUMENTS_BYTES), _line(code, line), reason)
+    return ApprovalRequest(server, tool, _bounded(shown, MAX_ARGUMENTS_BYTES), _line(code, line), reason)
 
 
 class _Shower:

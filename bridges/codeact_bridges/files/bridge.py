@@ -9,13 +9,13 @@ from functools import partial
 
 import anyio
 
-from codeact_bridges.bridge import Account, Answer, Lent
-from codeact_bridges.files.access_log import Records
+from codeact_bridges.bridge import Handler, OpenBridge, Usage
+from codeact_bridges.files.access_log import AccessLog
 from codeact_bridges.files.changed_files import MAX_CONTENT_BYTES, MAX_FILES, produced
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.files.operations import MAX_OPEN, Session
+from codeact_bridges.files.operations import MAX_OPEN, FileOperations
 from codeact_bridges.files.quota import Quota
-from codeact_bridges.system.serial_executor import Clerk
+from codeact_bridges.system.serial_executor import SerialExecutor
 from codeact_bridges.values import JsonValue, ProducedFile
 
 log = logging.getLogger(__name__)
@@ -41,14 +41,14 @@ class FilesBridge:
         }
         self._slots = threading.Semaphore(_most_open())
 
-    def lend(self, account: Account) -> AbstractAsyncContextManager[Lent]:
+    def lend(self, account: Usage) -> AbstractAsyncContextManager[OpenBridge]:
         return self._lend(account)
 
     @asynccontextmanager
-    async def _lend(self, account: Account) -> AsyncGenerator[Lent]:
-        records = Records()
-        session = Session(self._mounts, self._quotas, records, chunk_bytes=self._chunk_bytes, slots=self._slots)
-        clerk = Clerk(at_end=session.close)
+    async def _lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+        records = AccessLog()
+        session = FileOperations(self._mounts, self._quotas, records, chunk_bytes=self._chunk_bytes, slots=self._slots)
+        clerk = SerialExecutor(at_end=session.close)
 
         async def settle() -> None:
             self._look_again()
@@ -61,7 +61,7 @@ class FilesBridge:
         self._look_again()
         try:
             answers = {operation: _answer(clerk, session, operation) for operation in session.operations}
-            yield Lent(answers, begin={"files": self._begin()}, settle=settle)
+            yield OpenBridge(answers, begin={"files": self._begin()}, settle=settle)
         finally:
             try:
                 await settle()
@@ -73,14 +73,14 @@ class FilesBridge:
         for quota in self._quotas.values():
             quota.forget()
 
-    async def _tell(self, account: Account, clerk: Clerk, session: Session) -> None:
+    async def _tell(self, account: Usage, clerk: SerialExecutor, session: FileOperations) -> None:
         """Even of a run that was cut off: its files are there."""
         with anyio.move_on_after(END_TIMEOUT_S, shield=True) as scope:
             account.produced += await clerk.do(partial(self._produced, session))
         if scope.cancelled_caught:
             log.warning("a mounted folder did not answer within %s s: the files of a run are not listed", END_TIMEOUT_S)
 
-    def _produced(self, session: Session) -> list[ProducedFile]:
+    def _produced(self, session: FileOperations) -> list[ProducedFile]:
         mounts = {mount.guest: mount for mount in self._mounts}
         found: dict[str, ProducedFile] = {}
         left_bytes = MAX_CONTENT_BYTES
@@ -103,7 +103,7 @@ class FilesBridge:
         return {"mounts": mounts, "folder": writable[0].guest, "chunk_bytes": self._chunk_bytes}
 
 
-def _answer(clerk: Clerk, session: Session, operation: str) -> Answer:
+def _answer(clerk: SerialExecutor, session: FileOperations, operation: str) -> Handler:
     async def answer(text: str) -> str:
         at_once = session.answer_at_once(operation, text)
         return at_once if at_once is not None else await clerk.do(partial(session.answer, operation, text))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.files.port import Folder, How, Parts
+from codeact_bridges.files.port import Folder, OpenMode, PathParts
 from codeact_bridges.values import ProducedFile
 
 MAX_FILES = 100
@@ -42,12 +42,12 @@ _TEXTS = (
 )
 
 
-def produced(mount: Mount, folder: Folder, parts: Parts, left_bytes: int) -> Iterator[ProducedFile]:
+def produced(mount: Mount, folder: Folder, parts: PathParts, left_bytes: int) -> Iterator[ProducedFile]:
     """The file at `parts`, or those below the folder there. `left_bytes` is how much content may still come along."""
     assert mount.path is not None
     for each in _files(folder, parts, 0):
         try:
-            file, _ = folder.open(each, How())
+            file, _ = folder.open(each, OpenMode())
         except OSError:
             continue
         try:
@@ -68,7 +68,7 @@ def produced(mount: Mount, folder: Folder, parts: Parts, left_bytes: int) -> Ite
         )
 
 
-def _files(folder: Folder, parts: Parts, depth: int) -> Iterator[Parts]:
+def _files(folder: Folder, parts: PathParts, depth: int) -> Iterator[PathParts]:
     try:
         mode = folder.facts(parts, follow=False).mode
         if stat.S_ISREG(mode):

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from codeact_bridges.files.paths import MAX_DEPTH, check_new
-from codeact_bridges.files.port import Facts, How, Kind, OpenFile, Parts
+from codeact_bridges.files.port import EntryKind, FileStat, OpenFile, OpenMode, PathParts
 from codeact_bridges.files.quota import Change, Count, Quota, count
 from codeact_bridges.files.safe_open import (
     ALWAYS,
@@ -30,7 +30,7 @@ _MAX_TRIES = 8
 """How often opening is tried anew because the file came or went meanwhile."""
 
 
-class MachineFolder:
+class DiskFolder:
     """See `port.Folder`."""
 
     def __init__(self, path: Path, quota: Quota | None) -> None:
@@ -48,7 +48,7 @@ class MachineFolder:
             os.close(top)
         self._is_local = is_local(self._root)
 
-    def open(self, parts: Parts, how: How) -> tuple[OpenFile, bool]:
+    def open(self, parts: PathParts, how: OpenMode) -> tuple[OpenFile, bool]:
         if not (how.writes or how.creates or how.truncates):
             # With its quota in any case: as long as it is open it takes room, even when its name is gone.
             return _File(self._descriptor(parts, os.O_RDONLY, follow=True), self._quota, self._change), False
@@ -66,14 +66,14 @@ class MachineFolder:
                 return self._new(parts, how), True
         raise OSError(errno.EAGAIN, "the file comes and goes")
 
-    def facts(self, parts: Parts, *, follow: bool) -> Facts:
+    def facts(self, parts: PathParts, *, follow: bool) -> FileStat:
         if follow or not parts:
             with self._place(parts, follow=True) as place:
                 return facts_of(os.fstat(place))
         with self._place(parts[:-1], follow=True, folder=True) as above:
             return facts_of(os.stat(parts[-1], dir_fd=above, follow_symlinks=False))
 
-    def at_once(self, parts: Parts, length: int | None = None) -> tuple[Facts, bytes]:
+    def at_once(self, parts: PathParts, length: int | None = None) -> tuple[FileStat, bytes]:
         """What is known of a file, and all of it if it is shorter than `length`, where nothing has to be waited for.
 
         Raises:
@@ -94,7 +94,7 @@ class MachineFolder:
         finally:
             os.close(place)
 
-    def list(self, parts: Parts) -> Iterator[tuple[str, Kind]]:
+    def list(self, parts: PathParts) -> Iterator[tuple[str, EntryKind]]:
         descriptor = open_beneath(self._opened_root(), parts, os.O_RDONLY | os.O_DIRECTORY, follow=True)
         try:
             with os.scandir(descriptor) as entries:
@@ -104,19 +104,19 @@ class MachineFolder:
         finally:
             os.close(descriptor)
 
-    def make_folder(self, parts: Parts) -> None:
+    def make_folder(self, parts: PathParts) -> None:
         check_new(_named(parts))
         with self._change() as change, self._above(parts) as above:
             _raise_if_there(parts[-1], above)
             change.take(entries=1)
             os.mkdir(parts[-1], dir_fd=above)
 
-    def remove_folder(self, parts: Parts) -> None:
+    def remove_folder(self, parts: PathParts) -> None:
         with self._change() as change, self._above(_named(parts)) as above:
             os.rmdir(parts[-1], dir_fd=above)
             change.take(entries=-1)
 
-    def remove(self, parts: Parts) -> None:
+    def remove(self, parts: PathParts) -> None:
         with self._change() as change, self._above(_named(parts)) as above:
             victim = os.stat(parts[-1], dir_fd=above, follow_symlinks=False)
             if stat.S_ISDIR(victim.st_mode):
@@ -124,7 +124,7 @@ class MachineFolder:
             os.unlink(parts[-1], dir_fd=above)
             self._gone(change, victim)
 
-    def rename(self, source: Parts, target: Parts) -> None:
+    def rename(self, source: PathParts, target: PathParts) -> None:
         check_new(_named(target))
         with self._change() as change, self._above(_named(source)) as below, self._above(target) as above:
             moved = os.stat(source[-1], dir_fd=below, follow_symlinks=False)
@@ -139,13 +139,13 @@ class MachineFolder:
             if victim is not None and (victim.st_dev, victim.st_ino) != (moved.st_dev, moved.st_ino):
                 self._gone(change, victim)
 
-    def set_times(self, parts: Parts, accessed_ns: int, modified_ns: int) -> None:
+    def set_times(self, parts: PathParts, accessed_ns: int, modified_ns: int) -> None:
         with self._above(_named(parts)) as above:
             if stat.S_ISLNK(os.stat(parts[-1], dir_fd=above, follow_symlinks=False).st_mode):
                 raise not_followed()
             os.utime(parts[-1], ns=(accessed_ns, modified_ns), dir_fd=above, follow_symlinks=False)
 
-    def read_link(self, parts: Parts) -> str:
+    def read_link(self, parts: PathParts) -> str:
         with self._place(_named(parts)[:-1], follow=True, folder=True) as above:
             target = os.readlink(parts[-1], dir_fd=above)
         if not _is_utf8(target) or _climbs_out(parts[:-1], target):
@@ -163,7 +163,7 @@ class MachineFolder:
         return self._root
 
     @contextmanager
-    def _place(self, parts: Parts, *, follow: bool, folder: bool = False) -> Generator[int]:
+    def _place(self, parts: PathParts, *, follow: bool, folder: bool = False) -> Generator[int]:
         flags = O_PATH | (os.O_DIRECTORY if folder else 0)
         place = open_beneath(self._opened_root(), parts, flags, follow=follow)
         try:
@@ -172,12 +172,12 @@ class MachineFolder:
             os.close(place)
 
     @contextmanager
-    def _above(self, parts: Parts) -> Generator[int]:
+    def _above(self, parts: PathParts) -> Generator[int]:
         """The folder in which the last name of `parts` is to be changed."""
         with self._place(parts[:-1], follow=False, folder=True) as above:
             yield above
 
-    def _descriptor(self, parts: Parts, flags: int, *, follow: bool) -> int:
+    def _descriptor(self, parts: PathParts, flags: int, *, follow: bool) -> int:
         """An open regular file that exists. Nothing else is ever opened."""
         with self._place(parts, follow=follow) as place:
             seen = os.fstat(place)
@@ -193,7 +193,7 @@ class MachineFolder:
             raise OSError(errno.EAGAIN, "the file was replaced meanwhile")
         return opened
 
-    def _existing(self, parts: Parts, how: How) -> "_File":
+    def _existing(self, parts: PathParts, how: OpenMode) -> "_File":
         if how.creates and how.exclusively:
             with self._place(parts[:-1], follow=False, folder=True) as above:
                 _raise_if_there(parts[-1], above)
@@ -211,7 +211,7 @@ class MachineFolder:
                 raise
         return file
 
-    def _new(self, parts: Parts, how: How) -> "_File":
+    def _new(self, parts: PathParts, how: OpenMode) -> "_File":
         check_new(parts)
         flags = (os.O_RDWR if how.reads else os.O_WRONLY) if how.writes else os.O_RDONLY
         flags |= os.O_CREAT | os.O_EXCL | (os.O_APPEND if how.appends else 0)
@@ -234,7 +234,7 @@ class MachineFolder:
         kept = victim.st_nlink == 1 and self._quota.is_open((victim.st_dev, victim.st_ino))
         change.take(-victim.st_size if is_file and not kept else 0, -1)
 
-    def _count(self, parts: Parts = ()) -> Count:
+    def _count(self, parts: PathParts = ()) -> Count:
         folder = open_beneath(self._opened_root(), parts, os.O_RDONLY | os.O_DIRECTORY, follow=False)
         try:
             return count(folder)
@@ -290,7 +290,7 @@ class _File:
             os.ftruncate(self._descriptor(), size)
             change.take(min(0, growth))
 
-    def facts(self) -> Facts:
+    def facts(self) -> FileStat:
         return facts_of(os.fstat(self._descriptor()))
 
     def close(self) -> None:
@@ -316,11 +316,11 @@ class _File:
         return self._open
 
 
-def facts_of(seen: os.stat_result) -> Facts:
+def facts_of(seen: os.stat_result) -> FileStat:
     """What of a `stat` concerns a guest."""
     mode = stat.S_IFMT(seen.st_mode) | stat.S_IMODE(seen.st_mode) & 0o777
     times = seen.st_atime_ns, seen.st_mtime_ns, seen.st_ctime_ns
-    return Facts(mode, seen.st_dev, seen.st_ino, seen.st_nlink, seen.st_size, *times)
+    return FileStat(mode, seen.st_dev, seen.st_ino, seen.st_nlink, seen.st_size, *times)
 
 
 def _check_regular(seen: os.stat_result) -> None:
@@ -357,7 +357,7 @@ def _in_memory(place: int, size: int) -> bytes:
         os.close(opened)
 
 
-def _named(parts: Parts) -> Parts:
+def _named(parts: PathParts) -> PathParts:
     """`parts`, unless it is the mount itself, which is neither made nor removed nor renamed."""
     if not parts:
         raise OSError(errno.EBUSY, "this is the mounted folder itself")
@@ -370,7 +370,7 @@ def _raise_if_there(name: str, above: int) -> None:
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
-def _kind_of(entry: "os.DirEntry[str]") -> Kind:
+def _kind_of(entry: "os.DirEntry[str]") -> EntryKind:
     if entry.is_symlink():
         return "l"
     if entry.is_dir(follow_symlinks=False):
@@ -378,7 +378,7 @@ def _kind_of(entry: "os.DirEntry[str]") -> Kind:
     return "f" if entry.is_file(follow_symlinks=False) else "o"
 
 
-def _climbs_out(above: Parts, target: str) -> bool:
+def _climbs_out(above: PathParts, target: str) -> bool:
     """Whether a link in the folder `above` names something that is not below the mount."""
     level = len(above)
     for step in target.split("/"):

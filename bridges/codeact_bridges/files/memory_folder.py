@@ -10,7 +10,7 @@ from itertools import count
 from typing import TypeAlias
 
 from codeact_bridges.files.paths import check_new
-from codeact_bridges.files.port import Facts, How, Kind, OpenFile, Parts
+from codeact_bridges.files.port import EntryKind, FileStat, OpenFile, OpenMode, PathParts
 
 _numbers = count(1)
 
@@ -53,7 +53,7 @@ class MemoryFolder:
         self._root = _Names()
         self._bytes = self._entries = 0
 
-    def open(self, parts: Parts, how: How) -> tuple[OpenFile, bool]:
+    def open(self, parts: PathParts, how: OpenMode) -> tuple[OpenFile, bool]:
         above = self._above(parts)
         node = above.entries.get(parts[-1])
         made = node is None
@@ -73,14 +73,14 @@ class MemoryFolder:
             file.truncate(0)
         return file, made
 
-    def facts(self, parts: Parts, *, follow: bool) -> Facts:
+    def facts(self, parts: PathParts, *, follow: bool) -> FileStat:
         return facts_of(self._node(parts))
 
-    def list(self, parts: Parts) -> Iterator[tuple[str, Kind]]:
+    def list(self, parts: PathParts) -> Iterator[tuple[str, EntryKind]]:
         for name, node in list(self._folder(parts).entries.items()):
             yield name, "d" if isinstance(node, _Names) else "f"
 
-    def make_folder(self, parts: Parts) -> None:
+    def make_folder(self, parts: PathParts) -> None:
         above = self._above(parts)
         check_new(parts)
         if parts[-1] in above.entries:
@@ -89,19 +89,19 @@ class MemoryFolder:
         above.entries[parts[-1]] = _Names()
         above.modified_ns = time.time_ns()
 
-    def remove_folder(self, parts: Parts) -> None:
+    def remove_folder(self, parts: PathParts) -> None:
         above = self._above(parts)
         if self._folder(parts).entries:
             raise _error(errno.ENOTEMPTY)
         self._forget(above, parts[-1])
 
-    def remove(self, parts: Parts) -> None:
+    def remove(self, parts: PathParts) -> None:
         above = self._above(parts)
         if isinstance(self._node(parts), _Names):
             raise _error(errno.EISDIR)
         self._forget(above, parts[-1])
 
-    def rename(self, source: Parts, target: Parts) -> None:
+    def rename(self, source: PathParts, target: PathParts) -> None:
         below, above = self._above(source), self._above(target)
         node = self._node(source)
         check_new(target)
@@ -125,11 +125,11 @@ class MemoryFolder:
         above.entries[target[-1]] = node
         below.modified_ns = above.modified_ns = time.time_ns()
 
-    def set_times(self, parts: Parts, accessed_ns: int, modified_ns: int) -> None:
+    def set_times(self, parts: PathParts, accessed_ns: int, modified_ns: int) -> None:
         node = self._node(parts)
         node.accessed_ns, node.modified_ns = accessed_ns, modified_ns
 
-    def read_link(self, parts: Parts) -> str:
+    def read_link(self, parts: PathParts) -> str:
         self._node(parts)
         raise _error(errno.EINVAL)
 
@@ -162,10 +162,10 @@ class MemoryFolder:
             node.names = 0
             self.release(node)
 
-    def _node(self, parts: Parts) -> _Node:
+    def _node(self, parts: PathParts) -> _Node:
         return self._folder(parts[:-1]).entries.get(parts[-1]) or _missing() if parts else self._root
 
-    def _folder(self, parts: Parts) -> _Names:
+    def _folder(self, parts: PathParts) -> _Names:
         node: _Node = self._root
         for name in parts:
             if not isinstance(node, _Names):
@@ -175,7 +175,7 @@ class MemoryFolder:
             raise _error(errno.ENOTDIR)
         return node
 
-    def _above(self, parts: Parts) -> _Names:
+    def _above(self, parts: PathParts) -> _Names:
         if not parts:
             raise OSError(errno.EBUSY, "this is the mounted folder itself")
         return self._folder(parts[:-1])
@@ -216,7 +216,7 @@ class _File:
             del content.data[size:]
         content.modified_ns = time.time_ns()
 
-    def facts(self) -> Facts:
+    def facts(self) -> FileStat:
         return facts_of(self._there())
 
     def close(self) -> None:
@@ -231,12 +231,12 @@ class _File:
         return self._content
 
 
-def facts_of(node: _Node) -> Facts:
+def facts_of(node: _Node) -> FileStat:
     """What `stat` tells of it."""
     times = node.accessed_ns, node.modified_ns, node.modified_ns
     if isinstance(node, _Names):
-        return Facts(stat.S_IFDIR | 0o755, 0, node.number, 2, 0, *times)
-    return Facts(stat.S_IFREG | 0o644, 0, node.number, node.names, len(node.data), *times)
+        return FileStat(stat.S_IFDIR | 0o755, 0, node.number, 2, 0, *times)
+    return FileStat(stat.S_IFREG | 0o644, 0, node.number, node.names, len(node.data), *times)
 
 
 def _error(number: int) -> OSError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from codeact_bridges.files import paths
-from codeact_bridges.files.port import Parts
+from codeact_bridges.files.port import PathParts
 
 Mode: TypeAlias = Literal["ro", "rw", "temp"]
 
@@ -55,7 +55,7 @@ class Mount:
     max_files: int = MAX_FILES
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> PathParts:
         return paths.parse(self.guest).parts
 
     @property

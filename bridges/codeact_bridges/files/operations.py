@@ -21,11 +21,11 @@ from zlib import crc32
 from codeact_bridges.errors import BadGuestCall, FileRefused
 from codeact_bridges.files import paths
 from codeact_bridges.files import requests as calls
-from codeact_bridges.files.access_log import Record, Records, shown
-from codeact_bridges.files.disk_folder import MachineFolder
+from codeact_bridges.files.access_log import AccessEntry, AccessLog, shown
+from codeact_bridges.files.disk_folder import DiskFolder
 from codeact_bridges.files.memory_folder import MemoryFolder
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.files.port import Facts, Folder, How, OpenFile, Parts
+from codeact_bridges.files.port import FileStat, Folder, OpenFile, OpenMode, PathParts
 from codeact_bridges.files.quota import Quota
 from codeact_bridges.files.safe_open import WouldWait
 from codeact_bridges.guest.requests import parse
@@ -54,7 +54,7 @@ class _Found:
 
     mount: Mount
     folder: Folder
-    parts: Parts
+    parts: PathParts
     must_be_folder: bool
 
 
@@ -66,17 +66,17 @@ class _Open:
     found: _Found
     reads: bool
     writes: bool
-    record: Record
+    record: AccessEntry
 
 
-class Session:
+class FileOperations:
     """Answers the operations of one run."""
 
     def __init__(
         self,
         mounts: Sequence[Mount],
         quotas: Mapping[str, Quota],
-        records: Records,
+        records: AccessLog,
         *,
         chunk_bytes: int,
         slots: threading.Semaphore,
@@ -87,7 +87,7 @@ class Session:
         self._folders: dict[str, Folder] = {}
         self._open: dict[int, _Open] = {}
         self._last_handle = 0
-        self.changed: dict[tuple[str, Parts], None] = {}
+        self.changed: dict[tuple[str, PathParts], None] = {}
         """What was made or written to, by mount and path, in order."""
         self._operations: dict[str, Callable[[str], str]] = {
             "files.open": self._bound_to_bytes("files.open", calls.Open, self._open_file),
@@ -140,7 +140,7 @@ class Session:
             return None
         mount = self._mount_of(call.path)
         folder = self._folders.get(mount.guest) if mount is not None and mount.mode == "ro" else None
-        if call.closed or mount is None or not isinstance(folder, MachineFolder) or paths.parse(call.path).folder:
+        if call.closed or mount is None or not isinstance(folder, DiskFolder) or paths.parse(call.path).folder:
             return None
         try:
             with self._recorded("stat" if length is None else "read", call.path) as use:
@@ -166,7 +166,7 @@ class Session:
             if mount.path is None:
                 folder = MemoryFolder(mount.guest, mount.max_bytes, mount.max_files)
             else:
-                folder = MachineFolder(mount.path, self._quotas.get(mount.guest))
+                folder = DiskFolder(mount.path, self._quotas.get(mount.guest))
             self._folders[mount.guest] = folder
         return folder
 
@@ -202,7 +202,7 @@ class Session:
             opened.file.close()
 
     def _open_file(self, call: calls.Open, _: str) -> str:
-        how = How(
+        how = OpenMode(
             reads="r" in call.access,
             writes="w" in call.access,
             appends=call.append,
@@ -419,7 +419,9 @@ class Session:
 class _Use:
     """The block in which a path is found and used: records it, and turns the system's errors into the guest's."""
 
-    def __init__(self, session: Session, records: Records, verb: str, path: str, changes: bool, virtual: bool) -> None:
+    def __init__(
+        self, session: FileOperations, records: AccessLog, verb: str, path: str, changes: bool, virtual: bool
+    ) -> None:
         self._session, self._records = session, records
         self._verb, self._path, self._changes, self._virtual = verb, path, changes, virtual
         self._began = 0.0
@@ -427,7 +429,7 @@ class _Use:
         self.inner: frozenset[str] | None = None
         """The names in a folder above the mounts; None where a mount was found."""
         self.bytes = 0
-        self.record: Record | None = None
+        self.record: AccessEntry | None = None
 
     @property
     def found(self) -> _Found:
@@ -464,7 +466,7 @@ class _Use:
         self.record = self._records.add(what, decision, rule, self._began, self.bytes)
 
 
-def _wire(facts: Facts, mount: Mount) -> JsonValue:
+def _wire(facts: FileStat, mount: Mount) -> JsonValue:
     """What the guest makes a `stat_result` of.
 
     Its device is a hash of the mount and the device there: below one folder of overlayfs an inode is no name for a file

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-Parts: TypeAlias = tuple[str, ...]
+PathParts: TypeAlias = tuple[str, ...]
 
-Kind: TypeAlias = Literal["f", "d", "l", "o"]
+EntryKind: TypeAlias = Literal["f", "d", "l", "o"]
 """A file, a folder, a link, something else."""
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class OpenMode:
     """In which way a file is opened."""
 
     reads: bool = True
@@ -26,7 +26,7 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileStat:
     """What `stat` tells, without whose the file is."""
 
     mode: int
@@ -52,7 +52,7 @@ class OpenFile(Protocol):
 
     def truncate(self, size: int) -> None: ...
 
-    def facts(self) -> Facts: ...
+    def facts(self) -> FileStat: ...
 
     def close(self) -> None:
         """Any number of times."""
@@ -62,29 +62,29 @@ class OpenFile(Protocol):
 class Folder(Protocol):
     """A mount's content."""
 
-    def open(self, parts: Parts, how: How) -> tuple[OpenFile, bool]:
+    def open(self, parts: PathParts, how: OpenMode) -> tuple[OpenFile, bool]:
         """The file, and whether it was made by this."""
         ...
 
-    def facts(self, parts: Parts, *, follow: bool) -> Facts:
+    def facts(self, parts: PathParts, *, follow: bool) -> FileStat:
         """Of what is there, or of the link itself."""
         ...
 
-    def list(self, parts: Parts) -> Iterator[tuple[str, Kind]]: ...
+    def list(self, parts: PathParts) -> Iterator[tuple[str, EntryKind]]: ...
 
-    def make_folder(self, parts: Parts) -> None: ...
+    def make_folder(self, parts: PathParts) -> None: ...
 
-    def remove_folder(self, parts: Parts) -> None: ...
+    def remove_folder(self, parts: PathParts) -> None: ...
 
-    def remove(self, parts: Parts) -> None: ...
+    def remove(self, parts: PathParts) -> None: ...
 
-    def rename(self, source: Parts, target: Parts) -> None:
+    def rename(self, source: PathParts, target: PathParts) -> None:
         """As POSIX has it: an existing target of the same kind is replaced."""
         ...
 
-    def set_times(self, parts: Parts, accessed_ns: int, modified_ns: int) -> None: ...
+    def set_times(self, parts: PathParts, accessed_ns: int, modified_ns: int) -> None: ...
 
-    def read_link(self, parts: Parts) -> str: ...
+    def read_link(self, parts: PathParts) -> str: ...
 
     def close(self) -> None:
         """Any number of times. Files that are open stay so."""

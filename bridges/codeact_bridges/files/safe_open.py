@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeAlias
 
-from codeact_bridges.files.port import Parts
+from codeact_bridges.files.port import PathParts
 
 O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
 """A descriptor that names a place and opens nothing. Without it (macOS) the file is opened for reading."""
@@ -38,10 +38,10 @@ _RESOLVE_CACHED = 0x20
 _LOCAL = (0xEF53, 0x58465342, 0x9123683E, 0x01021994, 0xF2F52010)
 """ext2 to ext4, XFS, Btrfs, tmpfs, F2FS: what they have in memory they give without asking anybody."""
 
-Opener: TypeAlias = Callable[[int, Parts, int, bool, int], int]
+Opener: TypeAlias = Callable[[int, PathParts, int, bool, int], int]
 
 
-def open_beneath(root: int, parts: Parts, flags: int, *, follow: bool, mode: int = 0o666) -> int:
+def open_beneath(root: int, parts: PathParts, flags: int, *, follow: bool, mode: int = 0o666) -> int:
     """A descriptor for what lies at `parts` below the folder `root`.
 
     Args:
@@ -62,7 +62,7 @@ class WouldWait(Exception):
     """It is not certain that this can be had without waiting for a disk or a network."""
 
 
-def place_at_once(root: int, parts: Parts) -> int:
+def place_at_once(root: int, parts: PathParts) -> int:
     """As `open_beneath` with `O_PATH` and links followed, from what the kernel has in memory. Raises `WouldWait`."""
     if not has_openat2():
         raise WouldWait
@@ -111,7 +111,7 @@ def _fstatfs() -> Callable[..., int]:
     return ctypes.CDLL(None, use_errno=True).fstatfs
 
 
-def _openat2(root: int, parts: Parts, flags: int, follow: bool, mode: int, more: int = 0) -> int:
+def _openat2(root: int, parts: PathParts, flags: int, follow: bool, mode: int, more: int = 0) -> int:
     resolve = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS | more
     if not follow:
         resolve |= _RESOLVE_NO_SYMLINKS
@@ -141,7 +141,7 @@ def _openat2(root: int, parts: Parts, flags: int, follow: bool, mode: int, more:
     raise OSError(errno.EAGAIN, "the folder changes too fast")
 
 
-def walk(root: int, parts: Parts, flags: int, follow: bool, mode: int) -> int:
+def walk(root: int, parts: PathParts, flags: int, follow: bool, mode: int) -> int:
     """`open_beneath` name by name. Each folder on the way is held open, so `..` in a link goes where we came from."""
     held = [os.dup(root)]
     try:

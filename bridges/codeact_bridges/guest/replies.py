@@ -7,13 +7,13 @@ from codeact_bridges.errors import BridgeError
 from codeact_bridges.values import Data, JsonValue, Link, Media, ToolValue
 
 
-def error_object(exc: BridgeError) -> str:
+def error_text(exc: BridgeError) -> str:
     """The JSON text from which the guest makes its exception (`guest/runtime/codeact_guest/errors.py`)."""
     error: dict[str, Any] = {"type": exc.guest_type, "message": str(exc), "facts": exc.facts()}
     return json.dumps(error, ensure_ascii=False)
 
 
-def wire_form(value: ToolValue) -> JsonValue:
+def reply_value(value: ToolValue) -> JsonValue:
     """What the guest reads."""
     match value:
         case Data():
@@ -32,4 +32,4 @@ def wire_form(value: ToolValue) -> JsonValue:
                 }
             }
         case _:
-            return {"parts": [wire_form(part) for part in value.parts]}
+            return {"parts": [reply_value(part) for part in value.parts]}

@@ -5,7 +5,7 @@ from codeact_bridges.modules.standard_library import StandardLibrary
 from codeact_bridges.values import JsonValue
 
 
-class Modules:
+class ModulesBridge:
     """See `port.ModulesPort`."""
 
     def __init__(self, library: StandardLibrary, packages: Packages) -> None:

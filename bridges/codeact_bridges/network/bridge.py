@@ -13,29 +13,29 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 
-from codeact_bridges.bridge import Account, Lent
+from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.errors import BadGuestCall, BadRequest, BudgetSpent
 from codeact_bridges.guest import requests as calls
 from codeact_bridges.limits import Limits
 from codeact_bridges.network.connections import MAX_CONNECTIONS, Connections, Tls
-from codeact_bridges.network.exchange import Exchange, Power
+from codeact_bridges.network.exchange import Exchange, ExchangeContext
 from codeact_bridges.network.redirects import Hop
 from codeact_bridges.network.request import first_hop
 from codeact_bridges.network.resolver import Resolver, SystemResolver
-from codeact_bridges.network.rules import Rules
+from codeact_bridges.network.rules import HostRules
 from codeact_bridges.network.secret_masking import Mask
 from codeact_bridges.system.task_groups import plain_task_group
-from codeact_bridges.values import Access
+from codeact_bridges.values import AccessRecord
 
 MAX_PIECE_BYTES = 512_000
 """Of a body, in one message. Larger ones gain nothing."""
 
 
-class Network:
+class NetworkBridge:
     """See `lending.Bridge`. One for the process; a run's connections are its own."""
 
     def __init__(
-        self, rules: Rules, limits: Limits, *, resolver: Resolver | None = None, tls: Tls | None = None
+        self, rules: HostRules, limits: Limits, *, resolver: Resolver | None = None, tls: Tls | None = None
     ) -> None:
         self._rules, self._limits = rules, limits
         self._mask = Mask.of_headers(header for rule in rules.rules for header in rule.headers)
@@ -43,9 +43,9 @@ class Network:
         self._tls = tls or Tls()
 
     @asynccontextmanager
-    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
+    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
         connections = Connections(self._resolver, self._tls)
-        power = Power(
+        power = ExchangeContext(
             rules=self._rules,
             mask=self._mask,
             connections=connections,
@@ -55,7 +55,7 @@ class Network:
         )
         try:
             async with plain_task_group() as tasks:
-                desk = _Desk(power, self._limits, tasks)
+                desk = _RunHandlers(power, self._limits, tasks)
                 try:
                     yield desk.lent()
                 finally:
@@ -65,10 +65,10 @@ class Network:
             await connections.aclose()
 
 
-class _Desk:
+class _RunHandlers:
     """Answers one run's guest."""
 
-    def __init__(self, power: Power, limits: Limits, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, power: ExchangeContext, limits: Limits, tasks: anyio.abc.TaskGroup) -> None:
         self._power, self._tasks = power, tasks
         self._timeout_s, self._limit = limits.http_timeout_s, limits.http_requests
         # JSON can make six bytes of one.
@@ -79,8 +79,8 @@ class _Desk:
         self._under_way: dict[int, Exchange] = {}
         self._last_id = 0
 
-    def lent(self) -> Lent:
-        return Lent(
+    def lent(self) -> OpenBridge:
+        return OpenBridge(
             answers={"network.request": self._request, "network.read": self._read, "network.close": self._close},
             concurrent=frozenset({"network.request", "network.read"}),
             begin={"network": {"most_in_memory": self._most_in_memory}},
@@ -116,7 +116,7 @@ class _Desk:
         except BadRequest as exc:
             # Not the URL: what is wrong with it may be that it holds a password.
             what = f"{call.method[:20]!a} {exc.reason}"
-            self._power.account.accesses.append(Access(what, "deny", "none", 0, anyio.current_time(), 0.0))
+            self._power.account.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
             raise
 
     async def _read(self, text: str) -> str:

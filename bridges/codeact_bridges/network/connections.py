@@ -20,7 +20,7 @@ from codeact_bridges.network.addresses import Address
 from codeact_bridges.network.headers import complete
 from codeact_bridges.network.redirects import Hop
 from codeact_bridges.network.resolver import CannotResolve, Resolver
-from codeact_bridges.network.rules import Rule
+from codeact_bridges.network.rules import HostRule
 from codeact_bridges.network.url import Scheme
 
 MAX_CONNECTIONS = 16
@@ -74,7 +74,7 @@ class Connections:
         self._open = AsyncExitStack()
 
     @asynccontextmanager
-    async def answered(self, hop: Hop, rule: Rule) -> AsyncGenerator[httpx2.Response]:
+    async def answered(self, hop: Hop, rule: HostRule) -> AsyncGenerator[httpx2.Response]:
         """The answer to one hop, its body still on its way."""
         pool = await self._pool(hop.target.scheme, private=rule.private)
         injected = rule.headers if hop.at_home else ()

@@ -13,16 +13,16 @@ import anyio
 import httpcore2
 import httpx2
 
-from codeact_bridges.bridge import Account
+from codeact_bridges.bridge import Usage
 from codeact_bridges.errors import BridgeError, HttpFailed, HttpTimedOut, NotAllowed
 from codeact_bridges.network.addresses import is_host
 from codeact_bridges.network.connections import AddressRefused, Connections, Unreachable
 from codeact_bridges.network.headers import size_of
 from codeact_bridges.network.redirects import MAX_REDIRECTS, Hop, redirected
-from codeact_bridges.network.rules import Rule, Rules, needed
+from codeact_bridges.network.rules import HostRule, HostRules, needed
 from codeact_bridges.network.secret_masking import Mask, MaskedStream
 from codeact_bridges.network.url import BadUrl
-from codeact_bridges.values import Access
+from codeact_bridges.values import AccessRecord
 
 MAX_RESPONSE_HEADERS = 200
 MAX_RESPONSE_HEADER_BYTES = 64_000
@@ -32,13 +32,13 @@ _PIECES_WAITING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class ExchangeContext:
     """What all exchanges of one run share."""
 
-    rules: Rules
+    rules: HostRules
     mask: Mask
     connections: Connections
-    account: Account
+    account: Usage
     places: anyio.Semaphore
     response_bytes: int
 
@@ -56,7 +56,7 @@ class Head:
 class Exchange:
     """Run `carry_out` in a task; await `head`, then `read` until it gives a piece that is not full."""
 
-    def __init__(self, power: Power, first: Hop, *, timeout_s: float, piece_bytes: int) -> None:
+    def __init__(self, power: ExchangeContext, first: Hop, *, timeout_s: float, piece_bytes: int) -> None:
         self._power, self._first, self._timeout_s, self._piece_bytes = power, first, timeout_s, piece_bytes
         self._head: Head | None = None
         self._headed = anyio.Event()
@@ -127,7 +127,7 @@ class Exchange:
             hop = following
         raise HttpFailed(_named(self._first), f"redirected more than {MAX_REDIRECTS} times")
 
-    async def _one_hop(self, hop: Hop, rule: Rule) -> Hop | None:
+    async def _one_hop(self, hop: Hop, rule: HostRule) -> Hop | None:
         """Make one request. Returns the next one where the answer is a redirect, else passes the answer on."""
         began = anyio.current_time()
         taken = _Taken(len(hop.body))
@@ -177,7 +177,7 @@ class Exchange:
 
     def _record(self, hop: Hop, decision: Literal["allow", "deny"], rule: str, size: int, began: float) -> None:
         mask, now = self._power.mask, anyio.current_time()
-        access = Access(mask.text(_named(hop)), decision, mask.text(rule[:1_000]), size, began, now - began)
+        access = AccessRecord(mask.text(_named(hop)), decision, mask.text(rule[:1_000]), size, began, now - began)
         self._power.account.accesses.append(access)
 
     @contextmanager

@@ -7,7 +7,7 @@ from codeact_bridges.errors import BadGuestCall, BadRequest, BridgeError
 from codeact_bridges.guest import requests as calls
 from codeact_bridges.network import addresses, headers, url
 from codeact_bridges.network.redirects import Hop
-from codeact_bridges.network.rules import METHODS, Rules
+from codeact_bridges.network.rules import METHODS, HostRules
 
 
 def first_hop(call: calls.Request) -> Hop:
@@ -40,7 +40,7 @@ def _target(text: str) -> url.Target:
     return target
 
 
-def refusal(rules: Rules, text: str) -> BridgeError:
+def refusal(rules: HostRules, text: str) -> BridgeError:
     """The error for a `network.request` where nothing is allowed at all."""
     call = calls.parse(calls.Request, "http_request", text)
     try:

@@ -18,7 +18,7 @@ MAX_RULES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class HostRule:
     """One `[[codeact.network]]` of the configuration, checked (`spec.py`)."""
 
     host: str
@@ -43,7 +43,7 @@ class Rule:
             and any(path_matches(path, target.path) for path in self.paths)
         )
 
-    def covers(self, other: "Rule") -> bool:
+    def covers(self, other: "HostRule") -> bool:
         """Whether everything that `other` allows is allowed here. May miss some cases, never claims one wrongly."""
         if self.host != other.host and not (self.host.startswith("*.") and other.host.endswith(self.host[1:])):
             return False
@@ -72,12 +72,12 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class HostRules:
     """All of them, in the order of the file. The first that allows a request is the one that counts."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[HostRule, ...] = ()
 
-    def decide(self, method: str, target: Target) -> Rule | None:
+    def decide(self, method: str, target: Target) -> HostRule | None:
         """The rule that allows this request, or None."""
         return next((rule for rule in self.rules if rule.allows(method, target)), None)
 
@@ -90,7 +90,7 @@ class Rules:
         what = f"{method} {target.place[:300]} is not allowed: {target.host} has the address {address}, no public one."
         return self._refusal(what, needed(method, target, private=True), ", before the rule that allows the host")
 
-    def _refusal(self, what: str, wanted: Rule, where: str = "") -> NotAllowed:
+    def _refusal(self, what: str, wanted: HostRule, where: str = "") -> NotAllowed:
         lines = [
             f"{what} The operator could allow it in the configuration of codeact-mcp{where}:",
             "[[codeact.network]]",
@@ -107,13 +107,13 @@ class Rules:
         return ["Allowed at present:", *shown, *([f"- and {more} more rules"] if more else [])]
 
 
-def needed(method: str, target: Target, *, private: bool = False) -> Rule:
+def needed(method: str, target: Target, *, private: bool = False) -> HostRule:
     """The narrowest rule that would allow this request."""
     default = target.port == DEFAULT_PORTS[target.scheme]
     # A rule for http on 443 names no scheme: with one, it contradicts itself in the eyes of `spec.py`.
     named = target.scheme == "http" and (default or target.port not in DEFAULT_PORTS.values())
     path = target.path if len(target.path) <= 300 else target.path[:300].rsplit("%", 1)[0] + "*"
-    return Rule(
+    return HostRule(
         host=target.host,
         schemes=("http",) if named else ("http", "https"),
         port=None if default else target.port,

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from codeact_bridges.network import addresses, headers, url
-from codeact_bridges.network.rules import DEFAULT_METHODS, EVERY_PATH, METHODS, Rule, is_private
+from codeact_bridges.network.rules import DEFAULT_METHODS, EVERY_PATH, METHODS, HostRule, is_private
 from codeact_bridges.network.url import DEFAULT_PORTS, BadUrl, Scheme
 
 MAX_RULES = 500
@@ -105,7 +105,7 @@ class RuleSpec(BaseModel, extra="forbid", frozen=True):
             raise ValueError(f"scheme = {self.scheme!r} and port = {self.port} contradict each other")
         return self
 
-    def rule(self, injected: Mapping[str, str]) -> Rule:
+    def rule(self, injected: Mapping[str, str]) -> HostRule:
         """The rule; `injected` are its headers with their variables put in.
 
         Raises:
@@ -117,7 +117,7 @@ class RuleSpec(BaseModel, extra="forbid", frozen=True):
             schemes = (self.scheme,)
         elif injected and not self.private:
             schemes = ("https",)
-        return Rule(
+        return HostRule(
             host=self.host,
             schemes=schemes,
             port=self.port,
@@ -128,7 +128,7 @@ class RuleSpec(BaseModel, extra="forbid", frozen=True):
         )
 
 
-def useless(rules: Sequence[Rule]) -> tuple[int, str] | None:
+def useless(rules: Sequence[HostRule]) -> tuple[int, str] | None:
     """The first rule that can never be the one that counts, by its index, and why."""
     for index, rule in enumerate(rules):
         for earlier, other in enumerate(rules[:index]):

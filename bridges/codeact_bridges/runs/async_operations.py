@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.abc
 
-from codeact_bridges.bridge import Answer
+from codeact_bridges.bridge import Handler
 from codeact_bridges.errors import BadGuestCall, BridgeError
 from codeact_bridges.guest import requests as calls
-from codeact_bridges.guest.replies import error_object
+from codeact_bridges.guest.replies import error_text
 
 MAX_UNDER_WAY = 10_000
 """Operations a guest may have submitted and not yet seen the end of."""
@@ -36,7 +36,7 @@ class _Operation:
             self.places.release()
 
 
-class UnderWay:
+class AsyncOperations:
     """One run's operations. At most `at_once` of each kind are carried out at a time; the others wait their turn.
 
     Of each kind, because one kind may wait for another: HTTP requests that wait for a connection must not keep those
@@ -46,7 +46,7 @@ class UnderWay:
     def __init__(
         self,
         tasks: anyio.abc.TaskGroup,
-        concurrent: Mapping[str, Answer],
+        concurrent: Mapping[str, Handler],
         *,
         at_once: int,
         message_bytes: int,
@@ -59,7 +59,7 @@ class UnderWay:
         """Of the arguments of what has not finished."""
         self._something_finished = anyio.Event()
 
-    def answers(self) -> dict[str, Answer]:
+    def answers(self) -> dict[str, Handler]:
         return {"async.submit": self._submit, "async.wait": self._wait, "async.cancel": self._cancel}
 
     async def _submit(self, text: str) -> str:
@@ -88,7 +88,7 @@ class UnderWay:
                 try:
                     operation.finished = f"[{submit.id},true,{await self._concurrent[submit.operation](submit.text)}]"
                 except BridgeError as exc:
-                    operation.finished = f"[{submit.id},false,{error_object(exc)}]"
+                    operation.finished = f"[{submit.id},false,{error_text(exc)}]"
         finally:
             self._waiting_chars -= len(submit.text)
             if operation.finished is None or operation.given_up:

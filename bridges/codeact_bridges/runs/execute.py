@@ -15,15 +15,15 @@ import logging
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
-from codeact_bridges.approval.gate import Consent
+from codeact_bridges.approval.gate import ApprovalGate
 from codeact_bridges.errors import EngineUnavailable, GuestDied, SessionLost, TooBusy
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
 from codeact_bridges.runs.guest_host import Bridges, RunGuestHost
-from codeact_bridges.runs.observer import Nobody, Watcher
-from codeact_bridges.runs.result_store import Keep, shortened
+from codeact_bridges.runs.observer import NullObserver, RunObserver
+from codeact_bridges.runs.result_store import StoreResult, shortened
 from codeact_bridges.sandbox.port import EngineInfo, Worker
-from codeact_bridges.tools.port import Answerer
+from codeact_bridges.tools.port import ClientRequests
 from codeact_bridges.values import Failure, RunResult, Value
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ async def run_program(
     pool: Workers,
     bridges: Bridges,
     limits: Limits,
-    consent: Consent | None = None,
-    watcher: Watcher | None = None,
+    consent: ApprovalGate | None = None,
+    watcher: RunObserver | None = None,
     deadline: Deadline | None = None,
-    keep: Keep | None = None,
-    answerer: Answerer | None = None,
+    keep: StoreResult | None = None,
+    answerer: ClientRequests | None = None,
 ) -> RunResult:
     """Run `code` in a fresh guest and say how it went; a program that fails is a result too.
 
@@ -74,13 +74,13 @@ async def _run_program(
     pool: Workers,
     bridges: Bridges,
     limits: Limits,
-    consent: Consent | None,
-    watcher: Watcher | None,
+    consent: ApprovalGate | None,
+    watcher: RunObserver | None,
     deadline: Deadline,
-    answerer: Answerer | None,
+    answerer: ClientRequests | None,
 ) -> RunResult:
     """As `run_program`, with all of the output and of the value."""
-    run = RunGuestHost(code, bridges, limits, consent, watcher or Nobody(), deadline, answerer)
+    run = RunGuestHost(code, bridges, limits, consent, watcher or NullObserver(), deadline, answerer)
     refusal = _not_runnable(code, limits)
     if refusal is not None:
         return run.result(EngineInfo("none", "nothing was run"), failure=refusal)

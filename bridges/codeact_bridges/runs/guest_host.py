@@ -10,22 +10,22 @@ import anyio
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from codeact_bridges.approval.gate import Consent
-from codeact_bridges.bridge import Account, Answer, Bridge
+from codeact_bridges.approval.gate import ApprovalGate
+from codeact_bridges.bridge import Bridge, Handler, Usage
 from codeact_bridges.errors import BadGuestCall, GuestDied
 from codeact_bridges.guest import requests as calls
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.port import ModulesPort
 from codeact_bridges.network.request import refusal as network_refusal
-from codeact_bridges.network.rules import Rules
-from codeact_bridges.runs.async_operations import UnderWay
+from codeact_bridges.network.rules import HostRules
+from codeact_bridges.runs.async_operations import AsyncOperations
 from codeact_bridges.runs.budget import OutputBuffer, cut_value
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Watcher
+from codeact_bridges.runs.observer import RunObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.sandbox.port import EngineInfo
 from codeact_bridges.system.task_groups import plain_task_group
-from codeact_bridges.tools.port import Answerer, ToolsPort
+from codeact_bridges.tools.port import ClientRequests, ToolsPort
 from codeact_bridges.values import Failure, JsonValue, Media, Printed, RunResult, Value
 
 MAX_DISPLAYED = 50
@@ -50,10 +50,10 @@ class RunGuestHost:
         code: str,
         bridges: Bridges,
         limits: Limits,
-        consent: Consent | None,
-        watcher: Watcher,
+        consent: ApprovalGate | None,
+        watcher: RunObserver,
         deadline: Deadline,
-        answerer: Answerer | None,
+        answerer: ClientRequests | None,
     ) -> None:
         self._bridges, self._limits, self._watcher, self._deadline = bridges, limits, watcher, deadline
         self._tool_calls = ToolCalls(
@@ -69,13 +69,13 @@ class RunGuestHost:
         self._displayed: list[Value | Media] = []
         self._displayed_bytes = 0
         self._began = anyio.current_time()
-        self._account = Account()
+        self._account = Usage()
         self.begin: dict[str, JsonValue] = {
             "output_bytes": self._output.limit_bytes,
             "seed": secrets.randbits(128),
         }
         """What the guest is told when it begins, besides its program."""
-        self._answers: dict[str, Answer] = {
+        self._answers: dict[str, Handler] = {
             **self._tool_calls.answers(),
             "clock.sleep": self._sleep,
             "modules.get": self._get_module,
@@ -99,7 +99,7 @@ class RunGuestHost:
                 concurrent |= power.concurrent
             # Begun after the bridges, because it must end before them: what is under way uses their tasks and files.
             tasks = await powers.enter_async_context(plain_task_group())
-            under_way = UnderWay(
+            under_way = AsyncOperations(
                 tasks,
                 {operation: self._answers[operation] for operation in concurrent},
                 at_once=self._limits.concurrent_calls,
@@ -193,7 +193,7 @@ class RunGuestHost:
         self._displayed.append(shown)
 
     async def _request(self, text: str) -> str:
-        raise network_refusal(Rules(), text)
+        raise network_refusal(HostRules(), text)
 
 
 def _text(value: JsonValue) -> str:

@@ -9,42 +9,44 @@ from typing import TypeAlias
 
 import anyio
 
-from codeact_bridges.approval.request import Answer, Question
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
 from codeact_bridges.errors import ToolError
 from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import News
-from codeact_bridges.tools.port import QuestionKind, ServerQuestion
+from codeact_bridges.runs.observer import RunEvent
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
 from codeact_bridges.values import CallProgress, CallRecord, JsonValue, Output, Printed, RunResult
 
 MAX_SERVER_QUESTIONS = 20
 """Of downstream servers in one run: each takes a person's time, and a server may ask again whatever was answered."""
 
 
-Given: TypeAlias = Answer | Mapping[str, JsonValue]
+QuestionAnswer: TypeAlias = ApprovalChoice | Mapping[str, JsonValue]
 """An answer about a call, or the protocol's result for what a server asks."""
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class PendingQuestion:
     """A question that waits for its answer."""
 
-    question: Question | ServerQuestion
+    question: ApprovalRequest | ClientRequest
     id: str = field(default_factory=lambda: secrets.token_urlsafe(6))
     over: anyio.Event = field(default_factory=anyio.Event)
-    given: Given | None = None
+    given: QuestionAnswer | None = None
 
-    def answer(self, given: Given | None) -> None:
+    def answer(self, given: QuestionAnswer | None) -> None:
         """The first answer counts. None: there is none, and none will come."""
         if not self.over.is_set():
             self.given = given
             self.over.set()
 
 
-class LiveRun:
+class RunHandle:
     """One run, as the requests about it see it. It is the run's own watcher, and the one that it and its tools ask."""
 
-    def __init__(self, owner: str, *, serves: frozenset[QuestionKind], ask_timeout_s: float, output_bytes: int) -> None:
+    def __init__(
+        self, owner: str, *, serves: frozenset[ClientRequestKind], ask_timeout_s: float, output_bytes: int
+    ) -> None:
         self.id = f"r-{secrets.token_urlsafe(16)}"
         self.public_id = hashlib.sha256(self.id.encode()).hexdigest()[:16]
         """For logs and accounts. `id` is the handle: who has it may be taken for who began the run."""
@@ -63,10 +65,10 @@ class LiveRun:
         """Its client has the handle: a request that ends early does not end the run."""
         self.questions_sent = 0
         """Since its client got a result to read: clients of 2026-07-28 give up after some."""
-        self.listeners: list[Callable[[News], None]] = []
+        self.listeners: list[Callable[[RunEvent], None]] = []
         """Of the requests that wait, where their clients want to see progress. Must not raise."""
         self.ask_timeout_s = ask_timeout_s
-        self._asked: deque[Asked] = deque()
+        self._asked: deque[PendingQuestion] = deque()
         self._output_bytes = output_bytes
         self._unread = OutputBuffer(output_bytes)
         self._was_read = False
@@ -79,7 +81,7 @@ class LiveRun:
         """Whether a question waits for its answer."""
         return bool(self._open())
 
-    async def next(self, timeout_s: float) -> RunResult | Asked | None:
+    async def next(self, timeout_s: float) -> RunResult | PendingQuestion | None:
         """What happens next: it ended, it asks, or nothing within `timeout_s`."""
         self._waiting += 1
         self.unwatched_since = None
@@ -103,11 +105,11 @@ class LiveRun:
         """`output`, without what an earlier answer has already handed over."""
         return self._unread.output() if self._was_read else output
 
-    def asked(self, asked_id: str) -> Asked | None:
+    def asked(self, asked_id: str) -> PendingQuestion | None:
         """The question of that id, if it still waits for its answer."""
         return next((asked for asked in self._open() if asked.id == asked_id), None)
 
-    def _open(self) -> list[Asked]:
+    def _open(self) -> list[PendingQuestion]:
         """The questions that nobody has answered yet."""
         return [asked for asked in self._asked if not asked.over.is_set()]
 
@@ -136,14 +138,14 @@ class LiveRun:
         for listen in self.listeners:
             listen(progress)
 
-    async def ask(self, question: Question) -> Answer | None:
+    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
         """Wait until a request brought the answer; no answer in time is a no. None where nobody can be asked."""
         if "form" not in self.serves:
             return None
         given = await self._answer_to(question)
         return given if isinstance(given, str) else "no"
 
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         """See `tools.asking.Answerer`. A user who does not answer in time has gone away from the question."""
         self._server_questions += 1
         if self._server_questions > MAX_SERVER_QUESTIONS:
@@ -156,9 +158,9 @@ class LiveRun:
             return {"action": "cancel"}
         raise ToolError(question.server, question.tool, f"the client did not answer its question ({question.kind})")
 
-    async def _answer_to(self, question: Question | ServerQuestion) -> Given | None:
+    async def _answer_to(self, question: ApprovalRequest | ClientRequest) -> QuestionAnswer | None:
         """What a request brings in time."""
-        asked = Asked(question)
+        asked = PendingQuestion(question)
         self._asked.append(asked)
         self._tell()
         try:

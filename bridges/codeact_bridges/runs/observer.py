@@ -4,10 +4,10 @@ from typing import Protocol, TypeAlias
 
 from codeact_bridges.values import CallProgress, CallRecord, Printed
 
-News: TypeAlias = Printed | CallRecord | CallProgress
+RunEvent: TypeAlias = Printed | CallRecord | CallProgress
 
 
-class Watcher(Protocol):
+class RunObserver(Protocol):
     """Must not block, and must not raise."""
 
     def printed(self, piece: Printed) -> None: ...
@@ -21,7 +21,7 @@ class Watcher(Protocol):
         ...
 
 
-class Nobody:
+class NullObserver:
     """Watches nothing; what does, overrides what it wants to hear."""
 
     def printed(self, piece: Printed) -> None:

@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 
 from codeact_bridges.errors import TooBusy, UnknownRun
-from codeact_bridges.runs.handle import LiveRun
+from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.values import Failure, RunResult
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ END_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RunRetention:
     """How many runs there may be, and for how long nobody need come back for one."""
 
     max_runs: int = 256
@@ -40,19 +40,19 @@ class Keeping:
     finished_s: float = 600.0
 
 
-class Runs:
+class RunRegistry:
     """All runs of this process. Made by `open_runs`."""
 
-    def __init__(self, tasks: anyio.abc.TaskGroup, keeping: Keeping) -> None:
+    def __init__(self, tasks: anyio.abc.TaskGroup, keeping: RunRetention) -> None:
         self._tasks, self._keeping = tasks, keeping
-        self._runs: dict[str, LiveRun] = {}
-        self._under_way: dict[LiveRun, anyio.CancelScope] = {}
+        self._runs: dict[str, RunHandle] = {}
+        self._under_way: dict[RunHandle, anyio.CancelScope] = {}
         self._closing = False
 
     def __len__(self) -> int:
         return len(self._runs)
 
-    def begin(self, live: LiveRun, work: Callable[[], Awaitable[RunResult]]) -> None:
+    def begin(self, live: RunHandle, work: Callable[[], Awaitable[RunResult]]) -> None:
         """Let `work` run; its result becomes `live`'s. Where there are too many, the oldest unfetched one goes.
 
         Raises:
@@ -72,7 +72,7 @@ class Runs:
         scope = self._under_way[live] = anyio.CancelScope(shield=True)
         self._tasks.start_soon(self._carry_out, live, work, scope)
 
-    def find(self, run_id: str, owner: str) -> LiveRun:
+    def find(self, run_id: str, owner: str) -> RunHandle:
         """The run of that handle.
 
         Raises:
@@ -83,7 +83,7 @@ class Runs:
             raise UnknownRun(run_id)
         return live
 
-    def forget(self, live: LiveRun) -> None:
+    def forget(self, live: RunHandle) -> None:
         """Its result has been handed over."""
         self._runs.pop(live.id, None)
 
@@ -122,7 +122,7 @@ class Runs:
             scope.shield = False
 
     async def _carry_out(
-        self, live: LiveRun, work: Callable[[], Awaitable[RunResult]], scope: anyio.CancelScope
+        self, live: RunHandle, work: Callable[[], Awaitable[RunResult]], scope: anyio.CancelScope
     ) -> None:
         with scope:
             try:
@@ -136,10 +136,10 @@ class Runs:
 
 
 @asynccontextmanager
-async def open_runs(keeping: Keeping) -> AsyncGenerator[Runs]:
+async def open_run_registry(keeping: RunRetention) -> AsyncGenerator[RunRegistry]:
     """A registry whose runs all end with the block."""
     async with anyio.create_task_group() as tasks:
-        runs = Runs(tasks, keeping)
+        runs = RunRegistry(tasks, keeping)
         tasks.start_soon(runs.sweep)
         try:
             yield runs

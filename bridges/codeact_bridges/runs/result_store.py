@@ -13,11 +13,11 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from codeact_bridges.bridge import Account, Lent
+from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.errors import BadGuestCall
 from codeact_bridges.guest.requests import parse
 from codeact_bridges.text import cut_text
-from codeact_bridges.values import KeptLink, Output, Printed, RunResult, ValueForm
+from codeact_bridges.values import Output, Printed, ResultLink, RunResult, ValueForm
 
 SCHEME = "result://"
 
@@ -27,7 +27,7 @@ MAX_KEPT = 1_000
 JSON_BYTES_PER_CHAR = 6
 """What one character takes at most in a message to the guest: a control character, as `\\u0000`."""
 
-Keep: TypeAlias = Callable[[str, str, str], KeptLink | None]
+StoreResult: TypeAlias = Callable[[str, str, str], ResultLink | None]
 """`(what, media type, text)` to a link; None where it is too long to keep."""
 
 
@@ -56,7 +56,7 @@ class _Save(BaseModel):
     text: str
 
 
-class KeptResults:
+class ResultStore:
     """All that is kept in this process."""
 
     def __init__(self, limit_bytes: int, *, message_bytes: int) -> None:
@@ -66,7 +66,7 @@ class KeptResults:
         self._bytes = 0
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def keep(self, owner: str, what: str, mime_type: str, text: str) -> KeptLink | None:
+    def keep(self, owner: str, what: str, mime_type: str, text: str) -> ResultLink | None:
         size = len(text.encode())
         if size > self._limit_bytes:
             return None
@@ -76,7 +76,7 @@ class KeptResults:
         name = secrets.token_hex(10)  # in lower case: to some URL parsers this is a host name
         self._kept[name] = _Kept(owner, what, mime_type, text, size)
         self._bytes += size
-        return KeptLink(SCHEME + name, what, mime_type, size)
+        return ResultLink(SCHEME + name, what, mime_type, size)
 
     def read(self, owner: str, uri: str) -> tuple[str, str]:
         """The media type and the text of what is kept under `uri`.
@@ -95,21 +95,21 @@ class KeptResults:
         mine = [(name, kept) for name, kept in reversed(self._kept.items()) if kept.owner == owner]
         return [(SCHEME + name, kept.what, kept.mime_type, kept.size_bytes) for name, kept in mine]
 
-    def bridge(self, owner: str) -> "KeptBridge":
+    def bridge(self, owner: str) -> "ResultsBridge":
         """`load_result` and `save_result` for this owner's programs."""
-        return KeptBridge(self, owner)
+        return ResultsBridge(self, owner)
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBridge:
+class ResultsBridge:
     """See `lending.Bridge`."""
 
-    results: KeptResults
+    results: ResultStore
     owner: str
 
     @asynccontextmanager
-    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
-        yield Lent({"results.load": self._load, "results.save": self._save})
+    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+        yield OpenBridge({"results.load": self._load, "results.save": self._save})
 
     async def _load(self, text: str) -> str:
         load = parse(_Load, "load_result", text)
@@ -134,9 +134,9 @@ class KeptBridge:
         return to_json(link.uri).decode()
 
 
-def shortened(result: RunResult, limit_bytes: int, keep: Keep | None) -> RunResult:
+def shortened(result: RunResult, limit_bytes: int, keep: StoreResult | None) -> RunResult:
     """`result` with its output and its value cut to `limit_bytes` each; what is cut is kept whole, where it can be."""
-    links: list[KeptLink] = []
+    links: list[ResultLink] = []
 
     def kept(what: str, mime_type: str, text: str) -> None:
         link = keep(what, mime_type, text) if keep is not None else None

@@ -15,7 +15,7 @@ import anyio
 import anyio.abc
 from pydantic import BaseModel, Field
 
-from codeact_bridges.bridge import Account, Bridge, Lent
+from codeact_bridges.bridge import Bridge, OpenBridge, Usage
 from codeact_bridges.errors import GuestDied, SandboxError, SessionLost, TooBusy
 from codeact_bridges.sandbox.port import Worker
 
@@ -47,7 +47,7 @@ class SessionLimits(BaseModel, extra="forbid", frozen=True):
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class InterpreterSession:
     """One kept guest. See `run.Workers`."""
 
     owner: str
@@ -57,8 +57,8 @@ class Session:
     """One program at a time."""
     ready: anyio.Event = field(default_factory=anyio.Event)
     over: anyio.Event = field(default_factory=anyio.Event)
-    account: Account = field(default_factory=Account)
-    lent: list[Lent] = field(default_factory=list[Lent])
+    account: Usage = field(default_factory=Usage)
+    lent: list[OpenBridge] = field(default_factory=list[OpenBridge])
     kept: Worker | None = None
     programs: int = 0
     lost: str | None = None
@@ -109,17 +109,17 @@ class _Remembers:
     """Tells the guest that another program may follow, so that it keeps what the program leaves."""
 
     @asynccontextmanager
-    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
-        yield Lent({}, begin={"session": True})
+    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+        yield OpenBridge({}, begin={"session": True})
 
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    session: Session
-    lent: Lent
+    session: InterpreterSession
+    lent: OpenBridge
 
     @asynccontextmanager
-    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
+    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
         try:
             yield self.lent
         finally:
@@ -145,7 +145,7 @@ class Sessions:
         self._tasks, self._limits, self._launch, self._configured = tasks, limits, launch, configured
         self._places = anyio.Semaphore(limits.max)
         """For sandboxes. One that is closing still has its place: what is let go must not be more than is allowed."""
-        self._sessions: dict[tuple[str, str], Session] = {}
+        self._sessions: dict[tuple[str, str], InterpreterSession] = {}
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def __len__(self) -> int:
@@ -156,7 +156,7 @@ class Sessions:
         return (owner, name) in self._sessions or (owner, name) in self._lost
 
     @asynccontextmanager
-    async def use(self, owner: str, name: str, *, reset: bool) -> AsyncGenerator[Session]:
+    async def use(self, owner: str, name: str, *, reset: bool) -> AsyncGenerator[InterpreterSession]:
         """The session for one program; begun if there was none, or if `reset`.
 
         Raises:
@@ -194,10 +194,10 @@ class Sessions:
                 session.lose(f"nobody used it for {self._limits.idle_s:g} s (setting codeact.sessions.idle_s)")
                 self._forget(session)
 
-    def _begin(self, owner: str, name: str) -> Session:
+    def _begin(self, owner: str, name: str) -> InterpreterSession:
         if len(self._sessions) >= self._limits.max:
             self._make_room(owner)
-        session = Session(owner, name, anyio.current_time())
+        session = InterpreterSession(owner, name, anyio.current_time())
         self._sessions[owner, name] = session
         self._tasks.start_soon(self._own, session)
         return session
@@ -223,7 +223,7 @@ class Sessions:
             "or try again later"
         )
 
-    async def _own(self, session: Session) -> None:
+    async def _own(self, session: InterpreterSession) -> None:
         """Keep the session's sandbox and powers until it is over."""
         try:
             with session.starting:
@@ -235,7 +235,7 @@ class Sessions:
         finally:
             session.ready.set()
 
-    async def _own_sandbox(self, session: Session) -> None:
+    async def _own_sandbox(self, session: InterpreterSession) -> None:
         try:
             worker = await self._launch()
         except Exception as exc:
@@ -260,7 +260,7 @@ class Sessions:
             session.ready.set()
             await worker.aclose()
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: InterpreterSession) -> None:
         key = (session.owner, session.name)
         if self._sessions.get(key) is not session:
             return

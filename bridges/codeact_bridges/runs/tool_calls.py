@@ -14,19 +14,19 @@ import anyio
 from opentelemetry import trace
 from pydantic_core import PydanticSerializationError, to_json
 
-from codeact_bridges.approval.gate import Consent
-from codeact_bridges.approval.request import question
-from codeact_bridges.bridge import Answer
+from codeact_bridges.approval.gate import ApprovalGate
+from codeact_bridges.approval.request import approval_request
+from codeact_bridges.bridge import Handler
 from codeact_bridges.errors import BridgeError, ToolDenied, ToolError
 from codeact_bridges.guest import requests as calls
-from codeact_bridges.guest.replies import wire_form
+from codeact_bridges.guest.replies import reply_value
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.budget import Budget
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Watcher
+from codeact_bridges.runs.observer import RunObserver
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.port import Answerer, QuestionKind, ServerQuestion, ToolsPort
-from codeact_bridges.values import CallProgress, CallRecord, JsonValue, Link, Parts, ToolValue
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientRequests, ToolsPort
+from codeact_bridges.values import CallProgress, CallRecord, JsonValue, Link, ToolParts, ToolValue
 
 MAX_RECORDED_NAME = 200
 MAX_RECORDED_ARGUMENTS = 2_000
@@ -47,10 +47,10 @@ class ToolCalls:
         *,
         code: str,
         limits: Limits,
-        consent: Consent | None,
+        consent: ApprovalGate | None,
         deadline: Deadline,
-        watcher: Watcher,
-        answerer: Answerer | None = None,
+        watcher: RunObserver,
+        answerer: ClientRequests | None = None,
     ) -> None:
         self._tools, self._code, self._limits = tools, code, limits
         self._consent, self._deadline, self._watcher = consent, deadline, watcher
@@ -68,7 +68,7 @@ class ToolCalls:
         """Every call so far, in the order in which they began."""
         return tuple(made.record() for made in self._made)
 
-    def answers(self) -> dict[str, Answer]:
+    def answers(self) -> dict[str, Handler]:
         return {
             "tools.call": self._call,
             "tools.read_resource": self._read_resource,
@@ -154,13 +154,13 @@ class ToolCalls:
                 span.set_attribute("codeact.result_bytes", made.bytes)
 
     def _remember_links(self, value: ToolValue) -> None:
-        for part in value.parts if isinstance(value, Parts) else (value,):
+        for part in value.parts if isinstance(value, ToolParts) else (value,):
             if isinstance(part, Link) and len(self._links) < MAX_LINKS:
                 self._links.add((part.server, part.uri))
 
     def _answer(self, tool: str, value: ToolValue) -> str:
         try:
-            answer = to_json(wire_form(value), inf_nan_mode="constants").decode()
+            answer = to_json(reply_value(value), inf_nan_mode="constants").decode()
         except (PydanticSerializationError, ValueError, RecursionError) as exc:
             raise ToolError("", tool, f"its result cannot be said in JSON: {exc}") from exc
         if len(answer) > self._limits.message_bytes:
@@ -181,7 +181,9 @@ class ToolCalls:
             try:
                 if (reason := self._consent.must_ask(tool)) is not None:
                     made.decision = "ask"
-                    asked = question(tool.server, tool.name, arguments, code=self._code, line=made.line, reason=reason)
+                    asked = approval_request(
+                        tool.server, tool.name, arguments, code=self._code, line=made.line, reason=reason
+                    )
                     with self._deadline.excused():
                         made.decision = f"ask: {await self._consent.ask(asked)}"
             except ToolDenied as exc:
@@ -253,13 +255,13 @@ class _Made:
 class _Excused:
     """Waiting for the client's answer to a server's question is not the program's time."""
 
-    answerer: Answerer
+    answerer: ClientRequests
     deadline: Deadline
 
     @property
-    def serves(self) -> frozenset[QuestionKind]:
+    def serves(self) -> frozenset[ClientRequestKind]:
         return self.answerer.serves
 
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         with self.deadline.excused():
             return await self.answerer.pass_on(question)

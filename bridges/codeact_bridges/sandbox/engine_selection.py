@@ -14,7 +14,7 @@ from codeact_bridges.guest.images import COMPONENT
 from codeact_bridges.sandbox import hypervisor
 from codeact_bridges.sandbox.component_cache import compiled_component
 from codeact_bridges.sandbox.port import Worker
-from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess
+from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ INSTEAD = "engine = 'auto' or 'wasmtime' runs programs in WebAssembly instead"
 
 
 @dataclass(frozen=True, slots=True)
-class Sandboxing:
+class EngineSettings:
     """What the operator wants of every sandbox."""
 
     engine: EngineName
@@ -44,7 +44,7 @@ def check_engine(engine: EngineName) -> None:
 
 @asynccontextmanager
 async def open_engine(
-    wanted: Sandboxing, say: Callable[[str], None]
+    wanted: EngineSettings, say: Callable[[str], None]
 ) -> AsyncGenerator[Callable[[], Awaitable[Worker]]]:
     """A function that starts a worker. The engine is prepared in the background; the function waits for it.
 
@@ -64,10 +64,10 @@ async def open_engine(
 class _Engine:
     """Made by `open_engine`."""
 
-    def __init__(self, wanted: Sandboxing, say: Callable[[str], None]) -> None:
+    def __init__(self, wanted: EngineSettings, say: Callable[[str], None]) -> None:
         self._wanted, self._say = wanted, say
         self._prepared = anyio.Event()
-        self._setup: Setup | None = None
+        self._setup: WorkerSetup | None = None
         self._error = "the engine is not prepared"
         self._first: Worker | None = None
         """The worker that proved that Hyperlight works. It is as good as any."""
@@ -110,7 +110,7 @@ class _Engine:
         why_not = hypervisor.obstacle()
         if why_not is not None:
             return why_not
-        setup = Setup("hyperlight", self._wanted.memory_mib, self._wanted.message_bytes)
+        setup = WorkerSetup("hyperlight", self._wanted.memory_mib, self._wanted.message_bytes)
         try:
             self._first = await WorkerProcess.start(setup)
         except EngineUnavailable as exc:
@@ -124,6 +124,6 @@ class _Engine:
             self._say("compiling the guest for this machine, once: about 10 s …")
 
         async with compiled_component(COMPONENT, self._wanted.cache, on_compile) as compiled:
-            self._setup = Setup("wasmtime", self._wanted.memory_mib, self._wanted.message_bytes, compiled)
+            self._setup = WorkerSetup("wasmtime", self._wanted.memory_mib, self._wanted.message_bytes, compiled)
             self._prepared.set()
             await anyio.sleep_forever()

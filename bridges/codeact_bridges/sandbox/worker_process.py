@@ -19,10 +19,10 @@ from pydantic import BaseModel, ValidationError
 
 import codeact_bridges
 from codeact_bridges.errors import BridgeError, EngineUnavailable, GuestDied
-from codeact_bridges.guest.replies import error_object
+from codeact_bridges.guest.replies import error_text
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
-from codeact_bridges.sandbox.worker.frames import Frame, FrameReader, Kind, WireError, encode
-from codeact_bridges.system.child_process import Child, Ended, spawn
+from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, WireError, encode
+from codeact_bridges.system.child_process import ChildProcess, ProcessEnded, spawn
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class _Ready(BaseModel, extra="ignore", frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class WorkerSetup:
     """What a worker is told first."""
 
     engine: Literal["hyperlight", "wasmtime"]
@@ -84,7 +84,7 @@ class Setup:
 class WorkerProcess:
     """See `port.Worker`. Made by `start`; whoever made it calls `aclose`."""
 
-    def __init__(self, child: Child, stderr: IO[bytes], message_bytes: int) -> None:
+    def __init__(self, child: ChildProcess, stderr: IO[bytes], message_bytes: int) -> None:
         self._child, self._stderr = child, stderr
         self._reader = FrameReader(message_bytes + CONTROL_BYTES)
         self._frames: deque[Frame] = deque()
@@ -92,7 +92,7 @@ class WorkerProcess:
         self._closed = False
 
     @classmethod
-    async def start(cls, setup: Setup, command: Sequence[str] | None = None) -> "WorkerProcess":
+    async def start(cls, setup: WorkerSetup, command: Sequence[str] | None = None) -> "WorkerProcess":
         """Start a worker and wait until its guest is ready. A `command` of one's own must speak the worker's part.
 
         Raises:
@@ -121,7 +121,7 @@ class WorkerProcess:
                     "message_bytes": setup.message_bytes,
                     "parent_pid": os.getpid(),
                 }
-                worker._send(Kind.SETUP, json.dumps(told).encode())
+                worker._send(FrameKind.SETUP, json.dumps(told).encode())
                 await worker._ready()
         except GuestDied as exc:
             await worker.aclose()
@@ -145,23 +145,23 @@ class WorkerProcess:
         return self._info
 
     async def renew(self) -> None:
-        self._send(Kind.RENEW, b"")
+        self._send(FrameKind.RENEW, b"")
         await self._ready()
 
     async def _ready(self) -> None:
         try:
-            ready = _Ready.model_validate_json((await self._expect(Kind.READY)).body)
+            ready = _Ready.model_validate_json((await self._expect(FrameKind.READY)).body)
         except (WireError, ValidationError) as exc:
             raise self._broke_protocol(exc) from exc
         self._info = EngineInfo(ready.engine, ready.isolation, ready.versions, ready.hardened, ready.not_hardened)
 
     async def run(self, begin: str, host: GuestHost) -> str:
-        self._send(Kind.START, begin.encode())
+        self._send(FrameKind.START, begin.encode())
         frames = 0
         try:
             while True:
-                frame = await self._expect(Kind.ASK, Kind.PRINTED, Kind.DONE)
-                if frame.kind is Kind.PRINTED:
+                frame = await self._expect(FrameKind.ASK, FrameKind.PRINTED, FrameKind.DONE)
+                if frame.kind is FrameKind.PRINTED:
                     channel, text = _printed(frame)
                     host.printed(channel, text)
                     frames += 1
@@ -171,15 +171,15 @@ class WorkerProcess:
                 # A worker waits for its answer. One that does not would have us answer without end.
                 if self._frames or self._child.has_more or self._child.unsent_bytes:
                     raise WireError(f"{frame.kind.name}, and more without waiting")  # noqa: TRY301
-                if frame.kind is Kind.DONE:
+                if frame.kind is FrameKind.DONE:
                     return frame.text
                 operation, _, text = frame.text.partition("\n")
                 try:
                     answer = await host.ask(operation, text)
                 except BridgeError as exc:
-                    self._send(Kind.REFUSAL, error_object(exc).encode("utf-8", "backslashreplace"))
+                    self._send(FrameKind.REFUSAL, error_text(exc).encode("utf-8", "backslashreplace"))
                 else:
-                    self._send(Kind.ANSWER, answer.encode())
+                    self._send(FrameKind.ANSWER, answer.encode())
         except WireError as exc:
             raise self._broke_protocol(exc) from exc
 
@@ -193,12 +193,12 @@ class WorkerProcess:
             log.warning("worker %d is still there %s s after it was killed", self.pid, EXIT_TIMEOUT_S)
         self._stderr.close()
 
-    def _send(self, kind: Kind, body: bytes) -> None:
+    def _send(self, kind: FrameKind, body: bytes) -> None:
         self._child.send(encode(kind, body))
 
-    async def _expect(self, *kinds: Kind) -> Frame:
+    async def _expect(self, *kinds: FrameKind) -> Frame:
         frame = await self._receive()
-        if frame.kind is Kind.DIED:
+        if frame.kind is FrameKind.DIED:
             raise GuestDied(frame.body[:LAST_WORDS_BYTES].decode(errors="replace"))
         if frame.kind not in kinds:
             raise WireError(f"{frame.kind.name} where {' or '.join(kind.name for kind in kinds)} belongs")
@@ -208,7 +208,7 @@ class WorkerProcess:
         while not self._frames:
             try:
                 data = await self._child.receive()
-            except Ended as exc:
+            except ProcessEnded as exc:
                 raise await self._died() from exc
             self._frames.extend(self._reader.feed(data))
         return self._frames.popleft()

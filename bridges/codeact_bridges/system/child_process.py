@@ -26,11 +26,11 @@ MAX_UNTAKEN_BYTES = 10_000_000
 """What may be sent to a child that does not read, before whoever sends more has to wait."""
 
 
-class Ended(Exception):
+class ProcessEnded(Exception):
     """The child has closed its stdout, or is gone, or is not listened to any more."""
 
 
-class Child(asyncio.SubprocessProtocol):
+class ChildProcess(asyncio.SubprocessProtocol):
     """Made by `spawn`; whoever made it calls `aclose`, or ends it in another way and calls `close`."""
 
     def __init__(self, on_stderr: Callable[[bytes], None] | None = None) -> None:
@@ -94,7 +94,7 @@ class Child(asyncio.SubprocessProtocol):
         """
         while not self._pieces:
             if self._ended:
-                raise Ended
+                raise ProcessEnded
             self._news = asyncio.get_running_loop().create_future()
             await self._news
         piece = self._pieces.popleft()
@@ -197,7 +197,7 @@ class Child(asyncio.SubprocessProtocol):
 class _Stdout(asyncio.Protocol):
     """Stands before the protocol that asyncio gives to a child's stdout, which takes another turn of the loop."""
 
-    def __init__(self, child: Child, asyncios: asyncio.BaseProtocol) -> None:
+    def __init__(self, child: ChildProcess, asyncios: asyncio.BaseProtocol) -> None:
         self._child, self._asyncios = child, asyncios
 
     def data_received(self, data: bytes) -> None:
@@ -214,7 +214,7 @@ async def spawn(
     stderr: IO[bytes] | Callable[[bytes], None],
     env: Mapping[str, str],
     cwd: Path | None = None,
-) -> Child:
+) -> ChildProcess:
     """Start `command` in a session of its own: a Ctrl-C in the terminal is for the server to act on.
 
     Args:
@@ -224,6 +224,6 @@ async def spawn(
         OSError: it cannot be started.
     """
     loop = asyncio.get_running_loop()
-    make, pipe = (partial(Child, stderr), PIPE) if callable(stderr) else (Child, stderr)
+    make, pipe = (partial(ChildProcess, stderr), PIPE) if callable(stderr) else (ChildProcess, stderr)
     _, child = await loop.subprocess_exec(make, *command, stderr=pipe, env=env, cwd=cwd, start_new_session=True)
     return child

@@ -16,7 +16,7 @@ import anyio.lowlevel
 T = TypeVar("T")
 
 
-class Clerk:
+class SerialExecutor:
     """Does one thing at a time, in the order of asking. Its thread starts with the first."""
 
     def __init__(self, at_end: Callable[[], None]) -> None:

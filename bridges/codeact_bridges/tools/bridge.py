@@ -15,13 +15,13 @@ from anyio.abc import TaskGroup
 
 from codeact_bridges.errors import DownstreamFailed, UnknownTool
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found, named_server
-from codeact_bridges.tools.catalog.shape_store import Learned
+from codeact_bridges.tools.catalog.shape_store import ShapeStore
 from codeact_bridges.tools.credentials.oauth import Credentials
-from codeact_bridges.tools.credentials.secret_store import Keeper
+from codeact_bridges.tools.credentials.secret_store import SecretStore
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_bridges.tools.downstream.results import DEFAULT_LIMIT_BYTES, unwrap, unwrap_resource
-from codeact_bridges.tools.downstream.server import Downstream
-from codeact_bridges.tools.port import Answerer, Gate, Progress, Rows
+from codeact_bridges.tools.downstream.server import DownstreamServer
+from codeact_bridges.tools.port import ClientRequests, Gate, Progress, Rows
 from codeact_bridges.tools.spec import ServerSpec
 from codeact_bridges.values import JsonValue, ToolValue
 
@@ -36,7 +36,7 @@ DISCOVERY_PATIENCE_S = 5.0
 """How long a search or a list waits for servers that are still starting. Then it answers with what there is."""
 
 
-class Tools:
+class ToolsBridge:
     """The downstream servers. Enter it in the task that leaves it; call it from any."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Tools:
         *,
         log_dir: Path | None = None,
         state_dir: Path | None = None,
-        keeper: Keeper | None = None,
+        keeper: SecretStore | None = None,
         result_limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         """Without these nothing is written down.
@@ -57,7 +57,7 @@ class Tools:
         """
         credentials = Credentials(keeper)
         self._downstreams = {
-            spec.name: Downstream(spec, log_dir=log_dir, credentials=credentials, on_change=self._changed)
+            spec.name: DownstreamServer(spec, log_dir=log_dir, credentials=credentials, on_change=self._changed)
             for spec in servers
         }
         self._result_limit_bytes = result_limit_bytes
@@ -65,7 +65,7 @@ class Tools:
         self._failed_before: tuple[str, ...] = ()
         self._listed: tuple[tuple[CatalogTool, ...], ...] = ((),) * len(self._downstreams)
         self._subscribers: dict[object, Callable[[], None]] = {}
-        self._learned = Learned(state_dir / "shapes.json" if state_dir else None)
+        self._learned = ShapeStore(state_dir / "shapes.json" if state_dir else None)
         self._task_group: TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
@@ -133,7 +133,7 @@ class Tools:
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> ToolValue:
         """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
 
@@ -219,15 +219,15 @@ class Tools:
                 downstream.poke()
         await self._wait_for(asked, DISCOVERY_PATIENCE_S)
 
-    def _named(self, server: str | None) -> Iterable[Downstream]:
+    def _named(self, server: str | None) -> Iterable[DownstreamServer]:
         known = None if server is None else named_server(server, self._downstreams)
         return self._downstreams.values() if known is None else (self._downstreams[known],)
 
     @staticmethod
-    def _failed(downstreams: Iterable[Downstream]) -> Sequence[Downstream]:
+    def _failed(downstreams: Iterable[DownstreamServer]) -> Sequence[DownstreamServer]:
         return [one for one in downstreams if one.never_worked]
 
-    async def _wait_for(self, downstreams: Iterable[Downstream], timeout: float | None) -> bool:
+    async def _wait_for(self, downstreams: Iterable[DownstreamServer], timeout: float | None) -> bool:
         """Wait until none of them is starting. Each start is bounded, so this is too."""
         with anyio.move_on_after(timeout) as scope:
             for downstream in downstreams:

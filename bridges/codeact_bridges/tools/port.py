@@ -7,30 +7,30 @@ from typing import Literal, Protocol, TypeAlias
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.values import JsonValue, ToolValue
 
-QuestionKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
+ClientRequestKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
 """A form for the user to fill in, an address to visit, a text from the client's model, the client's roots."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServerQuestion:
+class ClientRequest:
     """One thing that a server wants to know in the middle of a call."""
 
     server: str
     tool: str
-    kind: QuestionKind
+    kind: ClientRequestKind
     params: Mapping[str, JsonValue]
     """As in the protocol's request of this kind (`elicitation/create` and so on)."""
 
 
-class Answerer(Protocol):
+class ClientRequests(Protocol):
     """Passes questions to the client of the run that made the call."""
 
     @property
-    def serves(self) -> frozenset[QuestionKind]:
+    def serves(self) -> frozenset[ClientRequestKind]:
         """What the client can answer. Nothing else is declared to the server."""
         ...
 
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
         ...
 
@@ -57,7 +57,7 @@ class ToolsPort(Protocol):
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> ToolValue:
         """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
 

@@ -20,7 +20,7 @@ Era: TypeAlias = Literal["auto", "handshake"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class ToolFilter:
     """Which of a server's tools programs get, and in which form. Patterns (`*`, `?`, `[…]`) are over the server's own
     names; `-` and `_` are the same. `offer.py` acts on it."""
 
@@ -67,7 +67,7 @@ class _Server:
     call_timeout_s: float = 30.0
     concurrent_calls: int | None = None
     """Calls under way at once, of all runs together; further ones wait their turn."""
-    offer: Offer = field(default_factory=Offer)
+    offer: ToolFilter = field(default_factory=ToolFilter)
     ruled: tuple[str, ...] = ()
     """Its tools that rules of the policy name, as programs call them. Here only to say so where there is no such
     tool."""

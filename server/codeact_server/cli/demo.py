@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import CallRecord, Printed
 from codeact_server.app import open_app
@@ -29,7 +29,7 @@ def orders_config(config: Config) -> Config:
     return replace(config, servers=(*others, server))
 
 
-class _Stage(Nobody):
+class _Stage(NullObserver):
     """Shows the program's output as it comes, and keeps its calls in the order in which they ended."""
 
     def __init__(self, console: Console) -> None:

@@ -17,7 +17,7 @@ from codeact_bridges.sandbox.port import EngineInfo, Worker
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
-from codeact_server.observability.audit_log import Audit
+from codeact_server.observability.audit_log import AuditSettings
 
 LIBRARIES = ("hyperlight-sandbox", "wasmtime", "mcp", "pydantic", "anyio")
 
@@ -129,7 +129,7 @@ def _report_lent(config: Config) -> None:
         )
 
 
-def _report_audit(audit: Audit) -> bool:
+def _report_audit(audit: AuditSettings) -> bool:
     """Whether its file can be written."""
     path = Path(audit.path)
     problem = None

@@ -6,7 +6,7 @@ import webbrowser
 import anyio.to_thread
 
 from codeact_bridges.tools.spec import HttpServer
-from codeact_server.app import access_keeper
+from codeact_server.app import secret_store
 from codeact_server.config import dialects
 from codeact_server.config.model import Config
 
@@ -25,7 +25,7 @@ async def log_in_and_say_so(config: Config, name: str, *, open_browser: bool) ->
     if not isinstance(spec, HttpServer) or spec.oauth is None or spec.oauth.grant != "authorization_code":
         stderr_line(f"{spec.name} needs no login: set codeact.servers.{spec.name}.oauth = {{}} if it asks for OAuth")
         return 1
-    keeper = access_keeper(config)
+    keeper = secret_store(config)
     assert keeper is not None
 
     async def show(url: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.values import Printed
 
 
@@ -12,7 +12,7 @@ def stderr_line(line: str) -> None:
     print(f"codeact-mcp: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-class TerminalObserver(Nobody):
+class TerminalObserver(NullObserver):
     """Shows what a program prints while it runs."""
 
     def __init__(self) -> None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from codeact_bridges.tools.spec import Era, HttpServer, OAuth, Offer, ServerSpec, Start, StdioServer
+from codeact_bridges.tools.spec import Era, HttpServer, OAuth, ServerSpec, Start, StdioServer, ToolFilter
 from codeact_server.config import command_line as commands
 from codeact_server.config.document import Node, written
-from codeact_server.config.expansion import CannotExpandError, Surroundings
+from codeact_server.config.expansion import ExpansionContext, ExpansionError
 
 SECTIONS = ("mcpServers", "servers", "context_servers", "mcp_servers")
 """The top-level keys that hold servers. More than one may be used."""
@@ -49,12 +49,12 @@ class Overrides:
     start: Start = "eager"
     era: Era = "auto"
     concurrent_calls: int | None = None
-    offer: Offer = field(default_factory=Offer)
+    offer: ToolFilter = field(default_factory=ToolFilter)
     oauth: OAuth | None = None
 
 
 @dataclass(slots=True)
-class Found:
+class ParsedServers:
     """The servers of a file."""
 
     servers: list[ServerSpec] = field(default_factory=list[ServerSpec])
@@ -90,10 +90,14 @@ def identity(name: str) -> str:
 
 
 def servers(
-    root: Node, around: Surroundings, overrides: Mapping[str, Overrides], start_timeout_s: float, call_timeout_s: float
-) -> Found:
+    root: Node,
+    around: ExpansionContext,
+    overrides: Mapping[str, Overrides],
+    start_timeout_s: float,
+    call_timeout_s: float,
+) -> ParsedServers:
     """Every server of the file, in its order. `overrides` go by `identity`; the timeouts are the defaults."""
-    found = Found()
+    found = ParsedServers()
     places: dict[str, Node] = {}
     for section in _sections(root):
         for name, node in section.table().items():
@@ -147,7 +151,7 @@ class _Entry:
     name: str
     node: Node
     table: dict[str, Node]
-    around: Surroundings
+    around: ExpansionContext
     notes: list[str]
 
     def why_left_out(self) -> str | None:
@@ -311,7 +315,7 @@ class _Entry:
     def _filled(self, node: Node, fill: Callable[[str], T]) -> T:
         try:
             return fill(node.scalar())
-        except CannotExpandError as exc:
+        except ExpansionError as exc:
             raise node.error(str(exc)) from exc
 
     def _variable(self, node: Node) -> str:

@@ -17,12 +17,12 @@ _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
-class CannotExpandError(ValueError):
+class ExpansionError(ValueError):
     """A reference that has no value; says which and what to do, and nothing of the text around it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ExpansionContext:
     """What the text of a configuration file may refer to."""
 
     environ: Mapping[str, str] = field(repr=False)
@@ -56,7 +56,7 @@ class Surroundings:
         try:
             return self.environ[name]
         except KeyError:
-            raise CannotExpandError(f"the environment variable {name} is not set") from None
+            raise ExpansionError(f"the environment variable {name} is not set") from None
 
     def _value(self, match: re.Match[str]) -> str:
         if match.group(1):
@@ -65,7 +65,7 @@ class Surroundings:
         if inner.startswith("cmd:"):
             return self._printed(inner.removeprefix("cmd:"))
         if (known := _VARIABLE.fullmatch(inner)) is None:
-            raise CannotExpandError(_why_not(inner))
+            raise ExpansionError(_why_not(inner))
         name, default = known.groups()
         if name not in self.environ and not inner.startswith("env:"):
             if name == "userHome":
@@ -75,16 +75,16 @@ class Surroundings:
         if default is None:
             return self.variable(name)
         if "${" in default:
-            raise CannotExpandError(f"the default of ${{{name}:-…}} refers to another variable, which is not supported")
+            raise ExpansionError(f"the default of ${{{name}:-…}} refers to another variable, which is not supported")
         return self.environ.get(name) or default  # as in a shell, an empty variable counts as unset
 
     def _printed(self, command: str) -> str:
         if self.commands is None:
-            raise CannotExpandError("${cmd:…} runs a program, which is off until codeact.allow_commands = true")
+            raise ExpansionError("${cmd:…} runs a program, which is off until codeact.allow_commands = true")
         try:
             return self.commands.output_of(command)
         except CommandFailedError as exc:
-            raise CannotExpandError(str(exc)) from exc
+            raise ExpansionError(str(exc)) from exc
 
 
 def _why_not(inner: str) -> str:

@@ -24,7 +24,7 @@ from codeact_bridges.approval.policy import Policy
 from codeact_bridges.files.mounts import BadMount, Mount, check
 from codeact_bridges.files.spec import FolderSpec
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.rules import Rule, Rules
+from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.network.spec import RuleSpec, useless
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.config import command_line as commands
@@ -32,7 +32,7 @@ from codeact_server.config import dialects
 from codeact_server.config import document as documents
 from codeact_server.config.command_output import Commands
 from codeact_server.config.document import ConfigError, Node
-from codeact_server.config.expansion import CannotExpandError, Surroundings
+from codeact_server.config.expansion import ExpansionContext, ExpansionError
 from codeact_server.config.messages import nearest_name, sentence
 from codeact_server.config.model import Config, EngineName, LogLevel, Settings
 from codeact_server.config.server_settings import ServerSettings
@@ -52,9 +52,9 @@ __all__ = [
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """The configuration in the file at `path`, or `ConfigError`. `environ` gives `${VAR}` and, as HOME, `~`."""
     shown = documents.one_line(str(path))
-    path = Surroundings(environ, Path()).path(str(path)) if str(path).startswith("~") else path
+    path = ExpansionContext(environ, Path()).path(str(path)) if str(path).startswith("~") else path
     try:
-        return _understood(documents.read(path, shown), Surroundings(environ, _folder_of(path)))
+        return _understood(documents.read(path, shown), ExpansionContext(environ, _folder_of(path)))
     except RecursionError:
         raise ConfigError(shown, "", "nested too deeply") from None
 
@@ -84,7 +84,7 @@ def _folder_of(path: Path) -> Path:
     return folder.parent if folder.name in {".vscode", ".cursor", ".gemini", ".codex", ".zed"} else folder
 
 
-def _understood(root: Node, around: Surroundings) -> Config:
+def _understood(root: Node, around: ExpansionContext) -> Config:
     top = root.table()
     settings = _settings(top.get("codeact", root.child("codeact", {})))
     limits = settings.limits
@@ -119,7 +119,7 @@ def _understood(root: Node, around: Surroundings) -> Config:
     )
 
 
-def _mounts(root: Node, specs: Mapping[str, FolderSpec], around: Surroundings) -> tuple[Mount, ...]:
+def _mounts(root: Node, specs: Mapping[str, FolderSpec], around: ExpansionContext) -> tuple[Mount, ...]:
     """The folders of `codeact.files`, each of which is there."""
     try:
         mounts = [spec.mount(guest, _path(root, guest, spec, around)) for guest, spec in specs.items()]
@@ -130,24 +130,24 @@ def _mounts(root: Node, specs: Mapping[str, FolderSpec], around: Surroundings) -
     return tuple(mounts)
 
 
-def _path(root: Node, guest: str, spec: FolderSpec, around: Surroundings) -> Path | None:
+def _path(root: Node, guest: str, spec: FolderSpec, around: ExpansionContext) -> Path | None:
     try:
         return None if spec.path is None else around.path(spec.path)
-    except CannotExpandError as exc:
+    except ExpansionError as exc:
         key = documents.written(("codeact", "files", guest, "path"))
         raise ConfigError(root.file, key, str(exc)) from None
 
 
-def _network_rules(root: Node, specs: Sequence[RuleSpec], around: Surroundings) -> Rules:
+def _network_rules(root: Node, specs: Sequence[RuleSpec], around: ExpansionContext) -> HostRules:
     """The rules of `[[codeact.network]]`, with the variables of injected headers put in."""
-    rules: list[Rule] = []
+    rules: list[HostRule] = []
     for index, spec in enumerate(specs):
         place = ("codeact", "network", index)
         injected: dict[str, str] = {}
         for name, value in spec.headers.items():
             try:
                 injected[name] = around.expand(value)
-            except CannotExpandError as exc:
+            except ExpansionError as exc:
                 raise ConfigError(root.file, documents.written((*place, "headers", name)), str(exc)) from None
         try:
             rules.append(spec.rule(injected))
@@ -156,7 +156,7 @@ def _network_rules(root: Node, specs: Sequence[RuleSpec], around: Surroundings) 
     if (never_used := useless(rules)) is not None:
         index, why = never_used
         raise ConfigError(root.file, documents.written(("codeact", "network", index)), why)
-    return Rules(tuple(rules))
+    return HostRules(tuple(rules))
 
 
 def _settings(node: Node) -> Settings:

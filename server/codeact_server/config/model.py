@@ -9,13 +9,13 @@ from codeact_bridges.approval.policy import Policy
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.files.spec import MAX_MOUNTS, FolderSpec
 from codeact_bridges.limits import Limits
-from codeact_bridges.network.rules import Rules
+from codeact_bridges.network.rules import HostRules
 from codeact_bridges.network.spec import MAX_RULES, RuleSpec
 from codeact_bridges.runs.sessions import SessionLimits
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.tools.spec import ServerSpec
 from codeact_server.config.server_settings import ServerSettings
-from codeact_server.observability.audit_log import Audit
+from codeact_server.observability.audit_log import AuditSettings
 
 EngineName: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
 
@@ -57,7 +57,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     """Seconds after which a run that is still going answers with a handle, for clients whose own limit is not known:
     the shortest that was seen is 60 s. Known ones are answered a little before they give up."""
 
-    audit: Audit | None = None
+    audit: AuditSettings | None = None
     """Where each run leaves a line. Without it, nowhere."""
 
     files: dict[str, FolderSpec] = Field(default={}, max_length=MAX_MOUNTS)
@@ -93,9 +93,9 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     sessions: SessionLimits = field(default_factory=SessionLimits)
     answer_after_s: float = 45.0
-    audit: Audit | None = None
+    audit: AuditSettings | None = None
     files: tuple[Mount, ...] = ()
-    network: Rules = field(default_factory=Rules)
+    network: HostRules = field(default_factory=HostRules)
     log_level: LogLevel = "warning"
 
     notes: tuple[str, ...] = ()

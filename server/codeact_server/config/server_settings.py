@@ -6,11 +6,11 @@ from typing import Annotated, Literal, TypeAlias, cast
 from pydantic import BaseModel, Field, model_validator
 from pydantic import JsonValue as AnyJson
 
-from codeact_bridges.tools.spec import Era, OAuth, Offer, Start
+from codeact_bridges.tools.spec import Era, OAuth, Start, ToolFilter
 from codeact_bridges.values import JsonValue
 from codeact_server.config.dialects import Overrides
 from codeact_server.config.document import Node
-from codeact_server.config.expansion import CannotExpandError, Surroundings
+from codeact_server.config.expansion import ExpansionContext, ExpansionError
 
 Pattern: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
@@ -112,13 +112,13 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True):
             raise ValueError("rename gives two tools the same name (a hyphen and an underscore are the same)")
         return self
 
-    def overrides(self, node: Node, around: Surroundings) -> Overrides:
+    def overrides(self, node: Node, around: ExpansionContext) -> Overrides:
         """What `dialects` makes a server with. `node` is where all this stands."""
         fixed = {
             pattern: {name: _filled(node, value, around) for name, value in arguments.items()}
             for pattern, arguments in self.fixed.items()
         }
-        offer = Offer(
+        offer = ToolFilter(
             allow=self.tools.allow,
             deny=self.tools.deny,
             read_only=self.tools.read_only,
@@ -139,7 +139,7 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True):
         )
 
 
-def _oauth(settings: OAuthSettings, node: Node, around: Surroundings) -> OAuth:
+def _oauth(settings: OAuthSettings, node: Node, around: ExpansionContext) -> OAuth:
     place = node.child("oauth", None)
     return OAuth(
         grant=settings.grant,
@@ -151,14 +151,14 @@ def _oauth(settings: OAuthSettings, node: Node, around: Surroundings) -> OAuth:
     )
 
 
-def _text(place: Node, text: str | None, around: Surroundings) -> str | None:
+def _text(place: Node, text: str | None, around: ExpansionContext) -> str | None:
     try:
         return None if text is None else around.expand(text)
-    except CannotExpandError as exc:
+    except ExpansionError as exc:
         raise place.error(str(exc)) from exc
 
 
-def _filled(node: Node, value: AnyJson, around: Surroundings) -> AnyJson:
+def _filled(node: Node, value: AnyJson, around: ExpansionContext) -> AnyJson:
     """`value` with its variables put in, wherever a text stands in it."""
     match value:
         case str():

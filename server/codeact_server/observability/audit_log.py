@@ -17,7 +17,7 @@ from codeact_bridges.values import RunResult
 from codeact_server.observability.audit_record import entry
 
 
-class Audit(BaseModel, extra="forbid", frozen=True):
+class AuditSettings(BaseModel, extra="forbid", frozen=True):
     """The key `codeact.audit`."""
 
     path: Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -37,7 +37,7 @@ class AuditUnavailable(Exception):
 class AuditLog:
     """Appends to one file. A line that cannot be written is an error in the log, never one of the run."""
 
-    def __init__(self, settings: Audit) -> None:
+    def __init__(self, settings: AuditSettings) -> None:
         self._path, self._values = Path(settings.path), settings.values
         self._one_at_a_time = anyio.Lock()
 

@@ -13,9 +13,9 @@ from mcp.shared.message import ServerMessageMetadata
 from pydantic import ValidationError
 
 from codeact_bridges.errors import TooBusy, UnknownRun
-from codeact_bridges.runs.handle import Asked, LiveRun
+from codeact_bridges.runs.handle import PendingQuestion, RunHandle
 from codeact_bridges.values import RunResult
-from codeact_server.app import App, Order
+from codeact_server.app import App, RunOrder
 from codeact_server.protocol.arguments import Arguments
 from codeact_server.protocol.client import Client, client_of
 from codeact_server.protocol.elicitation import KEY, given_in, request_for
@@ -66,7 +66,7 @@ async def answer(
         raise
 
 
-def _run_of(app: App, client: Client, params: types.CallToolRequestParams, arguments: Arguments) -> LiveRun:
+def _run_of(app: App, client: Client, params: types.CallToolRequestParams, arguments: Arguments) -> RunHandle:
     """The run that a request is about: begun, or come back to."""
     if params.request_state is not None:
         run_id, _, question = params.request_state.partition("/")
@@ -83,7 +83,7 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
     if session is not None and client.anonymous and not app.knows_session(client.owner, session, shared=True):
         # Nothing tells this client from another, so the name must be one that nobody can guess.
         session = f"{session[:MAX_SESSION_NAME]}.{secrets.token_urlsafe(12)}"
-    order = Order(
+    order = RunOrder(
         owner=client.owner,
         code=arguments.code,
         timeout_s=arguments.timeout_s,
@@ -95,7 +95,7 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
     return app.begin(order)
 
 
-async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Client, live: LiveRun) -> CallAnswer:
+async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Client, live: RunHandle) -> CallAnswer:
     """What to answer: the result, a question (2026-07-28), or that it is still running."""
     until = anyio.current_time() + client.answer_after_s
     while True:
@@ -104,11 +104,11 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
             case RunResult() as result:
                 app.runs.forget(live)
                 return call_tool_result(replace(result, output=live.unread_part(result.output)))
-            case Asked() as asked if client.modern and live.questions_sent < MAX_QUESTIONS_SENT:
+            case PendingQuestion() as asked if client.modern and live.questions_sent < MAX_QUESTIONS_SENT:
                 live.questions_sent += 1
                 request = request_for(asked, remembers=not client.anonymous)
                 return types.InputRequiredResult(input_requests={KEY: request}, request_state=f"{live.id}/{asked.id}")
-            case Asked() as asked if not client.modern and now < until:
+            case PendingQuestion() as asked if not client.modern and now < until:
                 with anyio.CancelScope(deadline=until):
                     await _ask(ctx, asked, remembers=not client.anonymous)
             case _:
@@ -116,7 +116,7 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
                 return still_running(live.id, live.read(), live.calls, asks=live.asks)
 
 
-async def _ask(ctx: ServerRequestContext[dict[str, Any]], asked: Asked, *, remembers: bool) -> None:
+async def _ask(ctx: ServerRequestContext[dict[str, Any]], asked: PendingQuestion, *, remembers: bool) -> None:
     """Ask a handshake client; until the answer, or until the question is over by itself."""
 
     async def give_up() -> None:

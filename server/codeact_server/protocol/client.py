@@ -7,7 +7,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.types import ClientCapabilities
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
-from codeact_bridges.tools.port import QuestionKind
+from codeact_bridges.tools.port import ClientRequestKind
 
 KNOWN_LIMITS_S: dict[str, float] = {
     "claude-ai": 220.0,
@@ -26,7 +26,7 @@ class Client:
     """One request's client."""
 
     owner: str
-    serves: frozenset[QuestionKind]
+    serves: frozenset[ClientRequestKind]
     """What it says that it can answer."""
     modern: bool
     """It speaks 2026-07-28: no requests from us to it."""
@@ -50,9 +50,9 @@ def client_of(ctx: ServerRequestContext[Any], answer_after_s: float) -> Client:
     )
 
 
-def _serves(capabilities: ClientCapabilities) -> frozenset[QuestionKind]:
+def _serves(capabilities: ClientCapabilities) -> frozenset[ClientRequestKind]:
     asks = capabilities.elicitation
-    able: dict[QuestionKind, bool] = {
+    able: dict[ClientRequestKind, bool] = {
         # An empty capability means forms (2025-06-18); since 2025-11-25 it may say `url` alone.
         "form": asks is not None and (asks.form is not None or asks.url is None),
         "url": asks is not None and asks.url is not None,

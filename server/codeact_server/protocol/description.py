@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.network.rules import Rule
+from codeact_bridges.network.rules import HostRule
 from codeact_bridges.text import cut, one_line
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
 
@@ -53,7 +53,7 @@ _FAILED = 'Failed, so their tools are missing (list_tools("name") tells why): '
 
 
 @dataclass(frozen=True, slots=True)
-class Powers:
+class GuestCapabilities:
     """What programs are lent besides tools."""
 
     packages: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Powers:
     """As `api.github.com (GET, HEAD)`."""
 
     @classmethod
-    def of(cls, packages: Iterable[str], mounts: Iterable[Mount], rules: Iterable[Rule]) -> "Powers":
+    def of(cls, packages: Iterable[str], mounts: Iterable[Mount], rules: Iterable[HostRule]) -> "GuestCapabilities":
         hosts = dict.fromkeys(f"{rule.host} ({', '.join(rule.methods)})" for rule in rules)
         return cls(tuple(packages), tuple(mount.rule for mount in mounts), tuple(hosts))
 
@@ -75,11 +75,15 @@ class Powers:
         return "; ".join(cut(one_line(part, 1_000), MAX_POWERS) for part in (library, files, network)) + "."
 
 
-NOTHING_LENT = Powers()
+NOTHING_LENT = GuestCapabilities()
 
 
 def describe_execute_code(
-    catalog: Catalog, powers: Powers = NOTHING_LENT, max_bytes: int = MAX_BYTES, *, failed: Collection[str] = ()
+    catalog: Catalog,
+    powers: GuestCapabilities = NOTHING_LENT,
+    max_bytes: int = MAX_BYTES,
+    *,
+    failed: Collection[str] = (),
 ) -> str:
     """The description of `execute_code` for this catalog: never more than `max_bytes` bytes of UTF-8.
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from mcp import types
 
-from codeact_bridges.approval.request import Answer, Question
-from codeact_bridges.runs.handle import Asked, Given
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
+from codeact_bridges.runs.handle import PendingQuestion, QuestionAnswer
 from codeact_bridges.text import lines, one_line
-from codeact_bridges.tools.port import ServerQuestion
+from codeact_bridges.tools.port import ClientRequest
 from codeact_bridges.values import JsonValue
 
 MAX_NAME = 200
@@ -23,7 +23,7 @@ _ANSWERED = {"action", "content", "role", "model", "stop_reason", "roots"}
 KEY = "question"
 """The name of the one input request in an `InputRequiredResult`."""
 
-_CHOICES: dict[Answer, str] = {
+_CHOICES: dict[ApprovalChoice, str] = {
     "once": "Yes, this call",
     "run": "Yes, this tool for the rest of this program",
     "session": "Yes, this tool until I close the client",
@@ -31,10 +31,10 @@ _CHOICES: dict[Answer, str] = {
 }
 
 
-def request_for(asked: Asked, *, remembers: bool) -> types.InputRequest:
+def request_for(asked: PendingQuestion, *, remembers: bool) -> types.InputRequest:
     """What the client is asked. `remembers`: an answer can hold for longer than the run."""
     question = asked.question
-    if isinstance(question, Question):
+    if isinstance(question, ApprovalRequest):
         return types.ElicitRequest(params=form(question, remembers=remembers))
     params = dict(question.params)
     match question.kind:
@@ -48,15 +48,15 @@ def request_for(asked: Asked, *, remembers: bool) -> types.InputRequest:
             return types.ListRootsRequest()
 
 
-def _signed(question: ServerQuestion, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _signed(question: ClientRequest, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
     called = one_line(f"{question.server}.{question.tool}", MAX_NAME)
     message = lines(str(params.get("message", "")), MAX_MESSAGE)
     return params | {"message": f"Asked by a server, because a program calls {called}:\n{message}"}
 
 
-def given_in(asked: Asked, response: types.InputResponse | None) -> Given | None:
+def given_in(asked: PendingQuestion, response: types.InputResponse | None) -> QuestionAnswer | None:
     """What the client answered, None where that is no answer to this question."""
-    if isinstance(asked.question, Question):
+    if isinstance(asked.question, ApprovalRequest):
         return answer_of(response) if isinstance(response, types.ElicitResult) else "no"
     if response is None:
         return None
@@ -64,7 +64,7 @@ def given_in(asked: Asked, response: types.InputResponse | None) -> Given | None
     return cast("dict[str, JsonValue]", said)
 
 
-def form(question: Question, *, remembers: bool) -> types.ElicitRequestFormParams:
+def form(question: ApprovalRequest, *, remembers: bool) -> types.ElicitRequestFormParams:
     """The form for a question. `remembers`: an answer can hold for longer than the run."""
     choices = {answer: said for answer, said in _CHOICES.items() if remembers or answer != "session"}
     decision: dict[str, Any] = {
@@ -78,14 +78,14 @@ def form(question: Question, *, remembers: bool) -> types.ElicitRequestFormParam
     return types.ElicitRequestFormParams.model_validate({"message": question.text(), "requestedSchema": schema})
 
 
-def answer_of(result: types.ElicitResult) -> Answer:
+def answer_of(result: types.ElicitResult) -> ApprovalChoice:
     """What the person said. Anything but a clear yes is a no."""
     if result.action != "accept" or result.content is None:
         return "no"
     return _answer(result.content.get("decision"))
 
 
-def _answer(decision: object) -> Answer:
+def _answer(decision: object) -> ApprovalChoice:
     for choice in _CHOICES:
         if choice == decision:
             return choice

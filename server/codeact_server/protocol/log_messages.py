@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 from mcp import types
 from mcp.server.context import ServerRequestContext
 
-from codeact_bridges.runs.observer import News
+from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.values import CallProgress, CallRecord, Printed
 from codeact_server.protocol.client import Client
 
@@ -59,7 +59,7 @@ class LogMessages:
         self._chars = 0
         self._left_out = 0
 
-    def add(self, what: News, line: str) -> None:
+    def add(self, what: RunEvent, line: str) -> None:
         """Note it, as `line` says it, unless the client wants no such thing."""
         level = level_of(what)
         if level not in self._levels:
@@ -86,7 +86,7 @@ class LogMessages:
         ]
 
 
-def level_of(what: News) -> types.LoggingLevel:
+def level_of(what: RunEvent) -> types.LoggingLevel:
     """How severe: what fails or goes to stderr is a warning, what happens on the way to a result is for debugging."""
     match what:
         case Printed(stream="stderr"):

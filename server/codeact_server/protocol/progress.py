@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 from mcp.server.context import ServerRequestContext
 
-from codeact_bridges.runs.handle import LiveRun
-from codeact_bridges.runs.observer import News
+from codeact_bridges.runs.handle import RunHandle
+from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.values import CallProgress, CallRecord, Printed
 from codeact_server.protocol.log_messages import LogMessages
 
@@ -21,13 +21,13 @@ MAX_MESSAGE_CHARS = 1_000
 
 
 @asynccontextmanager
-async def reported(live: LiveRun, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
+async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
     """Report what `live` does for the length of the block. The SDK sends progress where the client asked for it."""
     lines: deque[str] = deque(maxlen=MAX_LINES)
     news, over = anyio.Event(), anyio.Event()
     sending = False
 
-    def listen(what: News) -> None:
+    def listen(what: RunEvent) -> None:
         nonlocal sending
         line = _line(what)
         lines.append(line[-MAX_MESSAGE_CHARS:])
@@ -69,7 +69,7 @@ async def reported(live: LiveRun, ctx: ServerRequestContext[Any], logged: LogMes
         news.set()
 
 
-def _line(what: News) -> str:
+def _line(what: RunEvent) -> str:
     match what:
         case Printed():
             return what.text.rstrip("\n")

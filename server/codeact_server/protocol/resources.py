@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mcp import MCPError, types
 
-from codeact_bridges.runs.result_store import KeptResults
+from codeact_bridges.runs.result_store import ResultStore
 
 MAX_SLICE_CHARS = 500_000
 """Longest text in one answer: over SSE, a client's reader takes 1 MiB at most (measured, mcp 2.3)."""
@@ -12,7 +12,7 @@ MAX_SLICE_CHARS = 500_000
 RESOURCE_NOT_FOUND = -32002
 
 
-def listed(kept: KeptResults, owner: str) -> types.ListResourcesResult:
+def listed(kept: ResultStore, owner: str) -> types.ListResourcesResult:
     """What is kept for this client. Not for an anonymous one: who knows a name may read, nobody may look for names."""
     return types.ListResourcesResult(
         resources=[
@@ -32,7 +32,7 @@ def templates() -> types.ListResourceTemplatesResult:
     return types.ListResourceTemplatesResult(resource_templates=[slice_of_one])
 
 
-def read(kept: KeptResults, owner: str, uri: str) -> types.ReadResourceResult:
+def read(kept: ResultStore, owner: str, uri: str) -> types.ReadResourceResult:
     """The text of a kept result, or the slice that was asked for.
 
     Raises:

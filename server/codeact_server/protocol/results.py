@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mcp import types
 
-from codeact_bridges.values import CallRecord, KeptLink, Media, Output, ProducedFile, RunResult, Value
+from codeact_bridges.values import CallRecord, Media, Output, ProducedFile, ResultLink, RunResult, Value
 
 META_KEY = "codeact-mcp/run"
 """Where the result's `_meta` says how the program ran."""
@@ -119,7 +119,7 @@ def _content(file: ProducedFile) -> types.ContentBlock:
     )
 
 
-def _kept(link: KeptLink) -> list[types.ContentBlock]:
+def _kept(link: ResultLink) -> list[types.ContentBlock]:
     said = f'[kept] {link.what}, {link.size_bytes:,} bytes: a later program reads it with load_result("{link.uri}")'
     return [
         _text(said),

@@ -20,7 +20,7 @@ from codeact_server.protocol import resources
 from codeact_server.protocol.arguments import input_schema, parse
 from codeact_server.protocol.call import CallAnswer, answer
 from codeact_server.protocol.client import client_of
-from codeact_server.protocol.description import Powers, describe_execute_code
+from codeact_server.protocol.description import GuestCapabilities, describe_execute_code
 from codeact_server.protocol.log_messages import LogLevels
 from codeact_server.protocol.results import refused
 
@@ -160,7 +160,7 @@ def tool(app: App) -> types.Tool:
         title="Run a Python program",
         description=describe_execute_code(
             app.tools.catalog,
-            Powers.of(config.packages, config.files, config.network.rules),
+            GuestCapabilities.of(config.packages, config.files, config.network.rules),
             failed=app.tools.failed,
         ),
         input_schema=input_schema(app.limits),

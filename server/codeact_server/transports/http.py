@@ -105,7 +105,7 @@ def _in_url(name: str) -> str:
     return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
 
 
-class Door:
+class RequestGate:
     """The ASGI application in front of every path: who comes in, and that all leave when the server stops.
 
     uvicorn by itself waits for open requests, of which a listening client's never ends, and then cancels them with a
@@ -159,7 +159,7 @@ class Door:
 
 def web_app(
     server: CodeActServer, app: App, checks: TransportSecuritySettings, transport: Literal["http", "sse"]
-) -> Door:
+) -> RequestGate:
     """The ASGI application: both transports for `http`, SSE alone for `sse`."""
     sse = SseServerTransport("/messages/", security_settings=checks, max_request_body_size=MAX_BODY_BYTES)
 
@@ -181,10 +181,10 @@ def web_app(
         Mount("/messages/", app=sse.handle_post_message),
     ]
     if transport == "sse":
-        return Door(Starlette(routes=routes), checks)
+        return RequestGate(Starlette(routes=routes), checks)
     mcp = server.streamable_http_app(transport_security=checks, max_request_body_size=MAX_BODY_BYTES)
     both = Starlette(routes=[*mcp.routes, *routes], lifespan=lambda _: server.session_manager.run())
-    return Door(both, checks)
+    return RequestGate(both, checks)
 
 
 def _own_addresses() -> set[str]:

@@ -38,7 +38,7 @@ async def serve_stdio(server: CodeActServer) -> None:
     wire_in, wire_out = _claim(0), _claim(1)
     # All that the SDK asks of the two files.
     stdin = cast("anyio.AsyncFile[str]", lines_of(wire_in))
-    stdout = cast("anyio.AsyncFile[str]", Out(wire_out))
+    stdout = cast("anyio.AsyncFile[str]", StdoutWriter(wire_out))
     with anyio.CancelScope() as scope:
         async with stdio_server(stdin, stdout) as (read_stream, write_stream):
             await server.run(read_stream, write_stream, server.create_initialization_options())
@@ -122,7 +122,7 @@ async def _lines_from_a_thread(fd: int) -> AsyncGenerator[str]:
             yield line
 
 
-class Out:
+class StdoutWriter:
     """Writes to a descriptor, until whoever reads it is gone."""
 
     def __init__(self, fd: int) -> None:

@@ -6,9 +6,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from codeact_bridges.approval.gate import Consent, Yes
-from codeact_bridges.approval.policy import Grants, Policy, Rule
-from codeact_bridges.approval.request import Answer, Question
+from codeact_bridges.approval.gate import ApprovalGate, ApprovalReason
+from codeact_bridges.approval.policy import Grants, Policy, ToolRule
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
 from codeact_bridges.errors import ToolDenied
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 
@@ -16,20 +16,20 @@ DROP = CatalogTool("shop", "drop", destructive=True)
 BURN = CatalogTool("shop", "burn", destructive=True)
 
 
-def about(tool: CatalogTool) -> Question:
-    return Question(tool.server, tool.name, "{}", "", "because")
+def about(tool: CatalogTool) -> ApprovalRequest:
+    return ApprovalRequest(tool.server, tool.name, "{}", "", "because")
 
 
 @dataclass
 class Person:
     """Answers in order; the last answer for ever."""
 
-    answers: list[Answer | None]
+    answers: list[ApprovalChoice | None]
     asked: list[str] = field(default_factory=list[str])
     at_once: int = 0
     most_at_once: int = 0
 
-    async def ask(self, question: Question) -> Answer | None:
+    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
         self.asked.append(question.full_name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -39,7 +39,7 @@ class Person:
 
 
 def test_what_is_allowed_is_not_asked_for_and_what_is_denied_is_refused_with_the_rule() -> None:
-    consent = Consent(Policy(rules=(Rule(tool="shop.drop", action="deny"),)), Grants(), None)
+    consent = ApprovalGate(Policy(rules=(ToolRule(tool="shop.drop", action="deny"),)), Grants(), None)
 
     assert consent.must_ask(CatalogTool("shop", "buy")) is None
     assert consent.must_ask(BURN) == "the tool says that it is destructive"
@@ -52,11 +52,11 @@ def test_what_is_allowed_is_not_asked_for_and_what_is_denied_is_refused_with_the
     [("once", True, True), ("run", False, True), ("session", False, False)],
 )
 async def test_a_yes_holds_for_as_long_as_the_person_said(
-    answer: Yes, asked_again_in_this_run: bool, asked_again_in_the_next: bool
+    answer: ApprovalReason, asked_again_in_this_run: bool, asked_again_in_the_next: bool
 ) -> None:
     person = Person([answer])  # type: ignore[list-item]
     of_client = Grants()
-    first, second = (Consent(Policy(), of_client, person) for _ in range(2))
+    first, second = (ApprovalGate(Policy(), of_client, person) for _ in range(2))
 
     assert await first.ask(about(DROP)) == answer
     assert await first.ask(about(DROP)) == (answer if asked_again_in_this_run else "allowed before")
@@ -69,7 +69,7 @@ async def test_a_yes_holds_for_as_long_as_the_person_said(
 
 async def test_a_yes_is_for_the_tool_that_was_asked_about() -> None:
     person = Person(["session", "no"])
-    consent = Consent(Policy(), Grants(), person)
+    consent = ApprovalGate(Policy(), Grants(), person)
     await consent.ask(about(DROP))
 
     with pytest.raises(ToolDenied, match="the user said no"):
@@ -78,7 +78,7 @@ async def test_a_yes_is_for_the_tool_that_was_asked_about() -> None:
 
 async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
     person = Person(["no", "once"])
-    consent = Consent(Policy(), Grants(), person)
+    consent = ApprovalGate(Policy(), Grants(), person)
     with pytest.raises(ToolDenied):
         await consent.ask(about(DROP))
 
@@ -88,14 +88,14 @@ async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
 @pytest.mark.parametrize("asker", [None, Person([None])])
 async def test_where_nobody_can_be_asked_the_operator_has_said_what_then(asker: Person | None) -> None:
     with pytest.raises(ToolDenied, match="this client cannot ask anybody"):
-        await Consent(Policy(), Grants(), asker).ask(about(DROP))
+        await ApprovalGate(Policy(), Grants(), asker).ask(about(DROP))
 
-    assert await Consent(Policy(unattended="allow"), Grants(), asker).ask(about(DROP)) == "unattended"
+    assert await ApprovalGate(Policy(unattended="allow"), Grants(), asker).ask(about(DROP)) == "unattended"
 
 
 async def test_calls_made_at_once_are_asked_for_one_after_the_other_and_not_again_after_a_yes_for_the_run() -> None:
     person = Person(["once", "run"])
-    consent = Consent(Policy(), Grants(), person)
+    consent = ApprovalGate(Policy(), Grants(), person)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             for _ in range(10):

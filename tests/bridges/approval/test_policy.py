@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from pydantic import ValidationError
 
-from codeact_bridges.approval.policy import Action, Grants, Policy, Reach, Rule, reach
+from codeact_bridges.approval.policy import Action, Grants, Policy, Reach, ToolRule, reach
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ def test_without_a_rule_what_a_tool_says_of_itself_decides_and_then_the_default(
     ],
 )
 def test_a_pattern_is_over_the_full_name_and_a_hyphen_is_an_underscore(pattern: str, name: str, fits: bool) -> None:
-    assert Rule(tool=pattern, action="deny").fits(Facts(name)) is fits
+    assert ToolRule(tool=pattern, action="deny").fits(Facts(name)) is fits
 
 
 def test_the_first_rule_that_fits_decides() -> None:
     policy = Policy(
         rules=(
-            Rule(tool="shop.drop", action="allow"),
-            Rule(hint="destructive", action="deny"),
-            Rule(tool="shop.*", hint="read_only", action="ask"),
+            ToolRule(tool="shop.drop", action="allow"),
+            ToolRule(hint="destructive", action="deny"),
+            ToolRule(tool="shop.*", hint="read_only", action="ask"),
         )
     )
 
@@ -93,7 +93,7 @@ def test_the_first_rule_that_fits_decides() -> None:
 )
 def test_a_rule_that_could_never_fit_or_says_nothing_is_refused(rule: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(said)):
-        Rule.model_validate(rule)
+        ToolRule.model_validate(rule)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_a_rule_that_could_never_fit_or_says_nothing_is_refused(rule: dict[str, 
         (Policy(), [LOOK, BUY], Reach(read_only=False, destructive=False, open_world=False)),
         (Policy(), [LOOK, DROP], Reach(read_only=False, destructive=False, open_world=False)),
         (
-            Policy(rules=(Rule(hint="destructive", action="allow"),)),
+            Policy(rules=(ToolRule(hint="destructive", action="allow"),)),
             [DROP],
             Reach(read_only=False, destructive=True, open_world=False),
         ),
         (
-            Policy(rules=(Rule(hint="destructive", action="deny"), Rule(tool="shop.buy", action="deny"))),
+            Policy(rules=(ToolRule(hint="destructive", action="deny"), ToolRule(tool="shop.buy", action="deny"))),
             [LOOK, BUY, DROP],
             Reach(read_only=True, destructive=False, open_world=False),
         ),

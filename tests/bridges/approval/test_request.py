@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeact_bridges.approval.request import MAX_ARGUMENTS_BYTES, MAX_LINE_BYTES, Question, question
+from codeact_bridges.approval.request import MAX_ARGUMENTS_BYTES, MAX_LINE_BYTES, ApprovalRequest, approval_request
 from codeact_bridges.values import JsonValue
 
 CODE = "a = 1\n    call_tool('shop.drop', item=a)\nb = 2\n"
 
 
-def asked(arguments: dict[str, JsonValue], *, code: str = CODE, line: int | None = 2) -> Question:
-    return question("shop", "drop", arguments, code=code, line=line, reason="the tool says that it is destructive")
+def asked(arguments: dict[str, JsonValue], *, code: str = CODE, line: int | None = 2) -> ApprovalRequest:
+    return approval_request(
+        "shop", "drop", arguments, code=code, line=line, reason="the tool says that it is destructive"
+    )
 
 
 def test_a_person_sees_server_tool_arguments_line_and_reason() -> None:
@@ -34,7 +36,7 @@ def test_however_long_the_arguments_are_little_of_them_is_looked_at(piece: str) 
 
 def test_a_name_cannot_bring_lines_of_its_own() -> None:
     name = "drop\n(the tool says that it is read-only)\u202e"
-    shown = question("shop", name, {}, code="", line=None, reason="why").text()
+    shown = approval_request("shop", name, {}, code="", line=None, reason="why").text()
 
     assert shown.splitlines() == [
         "A program wants to call shop.drop (the tool says that it is read-only) with",

@@ -12,7 +12,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from codeact_bridges.bridge import Account, Lent
+from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.errors import FileRefused
 from codeact_bridges.files.access_log import MAX_ALLOWED, MAX_DENIED
 from codeact_bridges.files.bridge import FilesBridge
@@ -27,7 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 class Run:
     """One run that was lent the bridge."""
 
-    def __init__(self, lent: Lent, account: Account) -> None:
+    def __init__(self, lent: OpenBridge, account: Usage) -> None:
         self.lent, self.account = lent, account
 
     async def ask(self, operation: str, **arguments: Any) -> Any:
@@ -45,7 +45,7 @@ class Run:
 
 @asynccontextmanager
 async def run_of(bridge: FilesBridge) -> AsyncGenerator[Run]:
-    account = Account()
+    account = Usage()
     async with bridge.lend(account) as lent:
         yield Run(lent, account)
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from codeact_bridges.files.disk_folder import MachineFolder
+from codeact_bridges.files.disk_folder import DiskFolder
 from codeact_bridges.files.memory_folder import MemoryFolder
-from codeact_bridges.files.port import Folder, How
+from codeact_bridges.files.port import Folder, OpenMode
 from codeact_bridges.files.quota import Quota
 
-WRITE = How(writes=True, creates=True)
+WRITE = OpenMode(writes=True, creates=True)
 
 
 @pytest.fixture(params=["machine", "memory"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
     opened: Folder
     if request.param == "machine":
-        opened = MachineFolder(tmp_path, Quota("/out", 10_000, 100))
+        opened = DiskFolder(tmp_path, Quota("/out", 10_000, 100))
     else:
         opened = MemoryFolder("/out", 10_000, 100)
     yield opened
@@ -32,7 +32,7 @@ def put(folder: Folder, *parts: str, data: bytes = b"") -> None:
 
 
 def content(folder: Folder, *parts: str) -> bytes:
-    file, _ = folder.open(parts, How())
+    file, _ = folder.open(parts, OpenMode())
     try:
         return file.read(0, 10_000)
     finally:
@@ -80,7 +80,7 @@ def test_an_empty_write_far_behind_the_end_changes_nothing(folder: Folder) -> No
 
 
 ERRORS: list[tuple[str, Callable[[Folder], object]]] = [
-    ("ENOENT", lambda folder: folder.open(("none",), How())),
+    ("ENOENT", lambda folder: folder.open(("none",), OpenMode())),
     ("ENOENT", lambda folder: folder.open(("none", "f"), WRITE)),
     ("ENOENT", lambda folder: folder.facts(("none",), follow=True)),
     ("ENOENT", lambda folder: folder.remove(("none",))),
@@ -88,17 +88,17 @@ ERRORS: list[tuple[str, Callable[[Folder], object]]] = [
     ("ENOENT", lambda folder: folder.rename(("none",), ("x",))),
     ("ENOENT", lambda folder: folder.set_times(("none",), 0, 0)),
     ("ENOENT", lambda folder: list(folder.list(("none",)))),
-    ("ENOTDIR", lambda folder: folder.open(("f", "x"), How())),
+    ("ENOTDIR", lambda folder: folder.open(("f", "x"), OpenMode())),
     ("ENOTDIR", lambda folder: folder.open(("f", "x"), WRITE)),
     ("ENOTDIR", lambda folder: list(folder.list(("f",)))),
     ("ENOTDIR", lambda folder: folder.remove_folder(("f",))),
     ("ENOTDIR", lambda folder: folder.rename(("d",), ("f",))),
-    ("EISDIR", lambda folder: folder.open(("d",), How())),
+    ("EISDIR", lambda folder: folder.open(("d",), OpenMode())),
     ("EISDIR", lambda folder: folder.open(("d",), WRITE)),
     ("EISDIR", lambda folder: folder.remove(("d",))),
     ("EISDIR", lambda folder: folder.rename(("f",), ("d",))),
-    ("EEXIST", lambda folder: folder.open(("f",), How(writes=True, creates=True, exclusively=True))),
-    ("EEXIST", lambda folder: folder.open(("d",), How(writes=True, creates=True, exclusively=True))),
+    ("EEXIST", lambda folder: folder.open(("f",), OpenMode(writes=True, creates=True, exclusively=True))),
+    ("EEXIST", lambda folder: folder.open(("d",), OpenMode(writes=True, creates=True, exclusively=True))),
     ("EEXIST", lambda folder: folder.make_folder(("f",))),
     ("EEXIST", lambda folder: folder.make_folder(("d",))),
     ("ENOTEMPTY", lambda folder: folder.remove_folder(("d",))),

@@ -10,7 +10,7 @@ from mounted import Mounted, mounted_below
 
 from codeact_bridges.errors import FileRefused
 from codeact_bridges.files import safe_open as beneath
-from codeact_bridges.files.disk_folder import MachineFolder
+from codeact_bridges.files.disk_folder import DiskFolder
 from codeact_bridges.files.safe_open import WouldWait, is_local
 
 pytestmark = pytest.mark.skipif(
@@ -78,7 +78,7 @@ def test_a_folder_that_nobody_has_used_yet_is_not_opened_on_the_event_loop(tmp_p
 
 
 def test_what_is_not_a_disk_of_this_machine_may_have_to_wait() -> None:
-    folder = MachineFolder(Path("/proc/sys"), None)
+    folder = DiskFolder(Path("/proc/sys"), None)
     try:
         with pytest.raises(WouldWait):
             folder.at_once(("kernel",))

@@ -12,14 +12,14 @@ from http_peers import rule
 
 from codeact_bridges.errors import BadRequest
 from codeact_bridges.network.request import refusal
-from codeact_bridges.network.rules import Rule, Rules
+from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.network.spec import RuleSpec
 from codeact_bridges.network.url import parse
 from codeact_server.config.load import load
 
 
-def allowed(one: Rule, method: str, url: str) -> bool:
-    return Rules((one,)).decide(method, parse(url)) is not None
+def allowed(one: HostRule, method: str, url: str) -> bool:
+    return HostRules((one,)).decide(method, parse(url)) is not None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_without_methods_a_rule_allows_to_read() -> None:
     ],
 )
 def test_a_refusal_names_a_rule_that_would_allow_it(method: str, url: str) -> None:
-    said = str(Rules((rule("other.example"),)).refusal(method, parse(url)))
+    said = str(HostRules((rule("other.example"),)).refusal(method, parse(url)))
 
     toml = said[said.index("[[codeact.network]]") : said.index("Allowed at present")]
     spec = RuleSpec.model_validate(tomllib.loads(toml)["codeact"]["network"][0])
@@ -134,7 +134,7 @@ def test_a_refusal_names_a_rule_that_would_allow_it(method: str, url: str) -> No
     ],
 )
 def test_the_rule_that_a_refusal_of_a_private_host_offers_can_be_loaded_and_allows_it(url: str, tmp_path: Path) -> None:
-    said = str(Rules().refusal("GET", parse(url)))
+    said = str(HostRules().refusal("GET", parse(url)))
 
     offered = said[said.index("[[codeact.network]]") : said.index("No host is allowed")]
     (tmp_path / "config.toml").write_text(offered)
@@ -145,13 +145,13 @@ def test_the_rule_that_a_refusal_of_a_private_host_offers_can_be_loaded_and_allo
 
 
 def test_a_public_host_is_offered_without_private() -> None:
-    assert "private" not in str(Rules().refusal("GET", parse("https://93.184.216.34/")))
+    assert "private" not in str(HostRules().refusal("GET", parse("https://93.184.216.34/")))
 
 
 def test_the_rule_for_a_hosts_private_address_can_stand_where_the_refusal_says(tmp_path: Path) -> None:
     existing = '[[codeact.network]]\nhost = "intra.example"\n'
     target = parse("https://intra.example/a")
-    said = str(Rules((rule("intra.example"),)).refusal_of_address("GET", target, "10.0.0.7"))
+    said = str(HostRules((rule("intra.example"),)).refusal_of_address("GET", target, "10.0.0.7"))
     assert "before the rule that allows the host:" in said
     offered = said[said.index("[[codeact.network]]") : said.index("Allowed at present")]
     (tmp_path / "config.toml").write_text(offered + existing)
@@ -163,13 +163,11 @@ def test_the_rule_for_a_hosts_private_address_can_stand_where_the_refusal_says(t
 def test_what_no_rule_could_allow_is_refused_without_offering_one() -> None:
     for method, url in [("PURGE", "https://example.com/"), ("GET", "http://0.0.0.0/"), ("GET", "http://[ff02::1]/")]:
         call = json.dumps({"method": method, "url": url, "headers": []})
-        assert isinstance(refusal(Rules(), call), BadRequest)
+        assert isinstance(refusal(HostRules(), call), BadRequest)
 
 
 def test_a_rules_headers_are_in_no_text_of_it() -> None:
     one = rule("example.com", headers={"Authorization": "Bearer hunter2"})
     spec = RuleSpec(host="example.com", headers={"Authorization": "Bearer hunter2"})
-    said = (
-        f"{one} {one!r} {spec} {spec!r} {Rules((one,))!r} {Rules((one,)).refusal('PUT', parse('https://a.example/'))}"
-    )
+    said = f"{one} {one!r} {spec} {spec!r} {HostRules((one,))!r} {HostRules((one,)).refusal('PUT', parse('https://a.example/'))}"
     assert "hunter2" not in said

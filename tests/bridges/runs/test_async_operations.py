@@ -8,18 +8,20 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from codeact_bridges.bridge import Answer
+from codeact_bridges.bridge import Handler
 from codeact_bridges.errors import BadGuestCall
-from codeact_bridges.runs.async_operations import UnderWay
+from codeact_bridges.runs.async_operations import AsyncOperations
 
 GUARD_S = 5
 
 
 @asynccontextmanager
-async def opened(answer: Answer, at_once: int = 2, message_bytes: int = 1_000) -> AsyncGenerator[Mapping[str, Answer]]:
+async def opened(
+    answer: Handler, at_once: int = 2, message_bytes: int = 1_000
+) -> AsyncGenerator[Mapping[str, Handler]]:
     with anyio.fail_after(GUARD_S):
         async with anyio.create_task_group() as tasks:
-            yield UnderWay(tasks, {"do": answer}, at_once=at_once, message_bytes=message_bytes).answers()
+            yield AsyncOperations(tasks, {"do": answer}, at_once=at_once, message_bytes=message_bytes).answers()
             tasks.cancel_scope.cancel()
 
 

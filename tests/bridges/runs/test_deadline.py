@@ -10,10 +10,10 @@ import pytest
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tools.port import Answerer, Gate, Progress, QuestionKind, ServerQuestion
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientRequests, Gate, Progress
 from codeact_bridges.values import Data, JsonValue, ToolValue
 
 
@@ -38,10 +38,10 @@ class Asking(ScriptedTools):
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> ToolValue:
         assert answerer is not None
-        await answerer.pass_on(ServerQuestion("test", name, "form", {}))
+        await answerer.pass_on(ClientRequest("test", name, "form", {}))
         await pass_time(3)
         return Data(None)
 
@@ -49,9 +49,9 @@ class Asking(ScriptedTools):
 class Slow:
     """A user who takes long to answer."""
 
-    serves: frozenset[QuestionKind] = frozenset({"form"})
+    serves: frozenset[ClientRequestKind] = frozenset({"form"})
 
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         await pass_time(500)
         return {"action": "cancel"}
 
@@ -173,7 +173,7 @@ async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() 
 async def test_while_a_server_asks_the_user_it_stands_still_and_then_goes_on() -> None:
     deadline = Deadline()
     calls = ToolCalls(
-        Asking(), code="", limits=Limits(), consent=None, deadline=deadline, watcher=Nobody(), answerer=Slow()
+        Asking(), code="", limits=Limits(), consent=None, deadline=deadline, watcher=NullObserver(), answerer=Slow()
     )
     with deadline.running(10, 1_000_000):
         for _ in range(10):

@@ -7,29 +7,29 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from codeact_bridges.approval.request import Answer, Question
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
 from codeact_bridges.errors import TooBusy, ToolError, UnknownRun
-from codeact_bridges.runs.handle import MAX_SERVER_QUESTIONS, Asked, LiveRun
-from codeact_bridges.runs.observer import News
-from codeact_bridges.runs.registry import Keeping, Runs, open_runs
-from codeact_bridges.tools.port import QuestionKind, ServerQuestion
+from codeact_bridges.runs.handle import MAX_SERVER_QUESTIONS, PendingQuestion, RunHandle
+from codeact_bridges.runs.observer import RunEvent
+from codeact_bridges.runs.registry import RunRegistry, RunRetention, open_run_registry
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
 from codeact_bridges.values import CallProgress, CallRecord, Output, Printed, RunResult
 
 RESULT = RunResult("double", "none", 0.0)
-QUESTION = Question("shop", "drop", "{}", "", "because")
+QUESTION = ApprovalRequest("shop", "drop", "{}", "", "because")
 GUARD_S = 5
-FORM: frozenset[QuestionKind] = frozenset({"form"})
+FORM: frozenset[ClientRequestKind] = frozenset({"form"})
 
 
-def a_run(owner: str = "me", *, serves: frozenset[QuestionKind] = FORM, ask_timeout_s: float = 60) -> LiveRun:
-    return LiveRun(owner, serves=serves, ask_timeout_s=ask_timeout_s, output_bytes=1_000)
+def a_run(owner: str = "me", *, serves: frozenset[ClientRequestKind] = FORM, ask_timeout_s: float = 60) -> RunHandle:
+    return RunHandle(owner, serves=serves, ask_timeout_s=ask_timeout_s, output_bytes=1_000)
 
 
 @dataclass
 class Work:
     """What a run does, as the test says."""
 
-    live: LiveRun
+    live: RunHandle
     may_end: anyio.Event = field(default_factory=anyio.Event)
     stopped: bool = False
 
@@ -40,7 +40,7 @@ class Work:
         return RESULT
 
 
-def begun(runs: Runs, live: LiveRun) -> Work:
+def begun(runs: RunRegistry, live: RunHandle) -> Work:
     work = Work(live)
     runs.begin(live, work)
     return work
@@ -53,7 +53,7 @@ async def settled() -> None:
 
 @pytest.mark.parametrize("owner", ["you", "", "m", "meme", "anonymous"])
 async def test_a_wrong_handle_and_somebody_elses_look_the_same(owner: str) -> None:
-    async with open_runs(Keeping()) as runs:
+    async with open_run_registry(RunRetention()) as runs:
         live = a_run()
         begun(runs, live)
 
@@ -66,13 +66,13 @@ async def test_a_wrong_handle_and_somebody_elses_look_the_same(owner: str) -> No
 
 
 async def test_every_request_that_waits_for_a_run_gets_its_end() -> None:
-    got: list[RunResult | Asked | None] = []
+    got: list[RunResult | PendingQuestion | None] = []
 
     async def wait() -> None:
         got.append(await live.next(60))
 
     with anyio.fail_after(GUARD_S):
-        async with open_runs(Keeping()) as runs:
+        async with open_run_registry(RunRetention()) as runs:
             live = a_run()
             work = begun(runs, live)
             async with anyio.create_task_group() as tasks:
@@ -85,7 +85,7 @@ async def test_every_request_that_waits_for_a_run_gets_its_end() -> None:
 
 
 async def test_a_request_whose_time_is_up_gets_nothing_and_the_run_goes_on() -> None:
-    async with open_runs(Keeping()) as runs:
+    async with open_run_registry(RunRetention()) as runs:
         live = a_run()
         work = begun(runs, live)
 
@@ -108,7 +108,7 @@ async def test_what_was_printed_is_handed_over_once() -> None:
 
 async def test_each_request_that_listens_hears_of_lines_and_calls() -> None:
     live = a_run()
-    heard: list[News] = []
+    heard: list[RunEvent] = []
     live.listeners += [heard.append, heard.append]
     call = CallRecord("shop.look", "ok", 0, 0)
     live.printed(Printed("stdout", "a"))
@@ -120,9 +120,9 @@ async def test_each_request_that_listens_hears_of_lines_and_calls() -> None:
     assert live.calls == 1
 
 
-async def ask_and(live: LiveRun, act: Callable[[Asked], Awaitable[None] | None]) -> Answer | None:
+async def ask_and(live: RunHandle, act: Callable[[PendingQuestion], Awaitable[None] | None]) -> ApprovalChoice | None:
     """What the run is answered when `act` does something about its question."""
-    given: list[Answer | None] = []
+    given: list[ApprovalChoice | None] = []
 
     async def ask() -> None:
         given.append(await live.ask(QUESTION))
@@ -131,7 +131,7 @@ async def ask_and(live: LiveRun, act: Callable[[Asked], Awaitable[None] | None])
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             asked = await live.next(60)
-            assert isinstance(asked, Asked)
+            assert isinstance(asked, PendingQuestion)
             done = act(asked)
             if done is not None:
                 await done
@@ -141,7 +141,7 @@ async def ask_and(live: LiveRun, act: Callable[[Asked], Awaitable[None] | None])
 async def test_a_question_waits_for_the_answer_that_is_meant_for_it() -> None:
     live = a_run()
 
-    def act(asked: Asked) -> None:
+    def act(asked: PendingQuestion) -> None:
         assert live.asked("an old question") is None
         assert live.asked(asked.id) is asked
         asked.answer("once")
@@ -152,7 +152,7 @@ async def test_a_question_waits_for_the_answer_that_is_meant_for_it() -> None:
 
 
 async def test_no_answer_in_time_is_a_no() -> None:
-    async def wait_until_over(asked: Asked) -> None:
+    async def wait_until_over(asked: PendingQuestion) -> None:
         await asked.over.wait()
 
     assert await ask_and(a_run(ask_timeout_s=0.01), wait_until_over) == "no"
@@ -164,7 +164,7 @@ async def test_a_client_that_cannot_ask_is_not_asked() -> None:
 
 async def test_servers_may_ask_only_so_often_in_one_run() -> None:
     live = a_run(ask_timeout_s=0.001)
-    question = ServerQuestion("shop", "drop", "form", {})
+    question = ClientRequest("shop", "drop", "form", {})
     for _ in range(MAX_SERVER_QUESTIONS):
         await live.pass_on(question)
     with pytest.raises(ToolError, match="20 questions in this run"):
@@ -175,9 +175,9 @@ async def test_servers_may_ask_only_so_often_in_one_run() -> None:
     ("kind", "given"),
     [("form", {"action": "cancel"}), ("url", {"action": "cancel"}), ("sampling", None), ("roots", None)],
 )
-async def test_a_servers_question_without_an_answer_in_time_is_given_up(kind: QuestionKind, given: object) -> None:
+async def test_a_servers_question_without_an_answer_in_time_is_given_up(kind: ClientRequestKind, given: object) -> None:
     live = a_run(ask_timeout_s=0.01)
-    question = ServerQuestion("shop", "drop", kind, {})
+    question = ClientRequest("shop", "drop", kind, {})
     if given is not None:
         assert await live.pass_on(question) == given
     else:
@@ -187,19 +187,19 @@ async def test_a_servers_question_without_an_answer_in_time_is_given_up(kind: Qu
 
 async def test_a_question_of_a_call_that_was_cancelled_is_not_asked_any_more() -> None:
     live = a_run()
-    asked: RunResult | Asked | None = None
+    asked: RunResult | PendingQuestion | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(live.ask, QUESTION)
         asked = await live.next(60)
         tasks.cancel_scope.cancel()
 
-    assert isinstance(asked, Asked)
+    assert isinstance(asked, PendingQuestion)
     assert asked.over.is_set()
     assert not live.asks
 
 
 async def test_a_run_that_nobody_came_back_for_is_stopped_and_then_kept_for_a_while() -> None:
-    async with open_runs(Keeping(abandoned_s=100, finished_s=200)) as runs:
+    async with open_run_registry(RunRetention(abandoned_s=100, finished_s=200)) as runs:
         live = a_run()
         work = begun(runs, live)
         await live.next(0)
@@ -220,7 +220,7 @@ async def test_a_run_that_nobody_came_back_for_is_stopped_and_then_kept_for_a_wh
 
 
 async def test_a_run_that_somebody_waits_for_is_never_abandoned() -> None:
-    async with open_runs(Keeping(abandoned_s=1)) as runs, anyio.create_task_group() as tasks:
+    async with open_run_registry(RunRetention(abandoned_s=1)) as runs, anyio.create_task_group() as tasks:
         live = a_run()
         work = begun(runs, live)
         tasks.start_soon(live.next, 60)
@@ -233,12 +233,12 @@ async def test_a_run_that_somebody_waits_for_is_never_abandoned() -> None:
 
 
 async def test_while_a_person_is_asked_the_time_that_they_have_counts() -> None:
-    async with open_runs(Keeping(abandoned_s=100)) as runs, anyio.create_task_group() as tasks:
+    async with open_run_registry(RunRetention(abandoned_s=100)) as runs, anyio.create_task_group() as tasks:
         live = a_run(ask_timeout_s=300)
         work = begun(runs, live)
         tasks.start_soon(live.ask, QUESTION)
         asked = await live.next(60)
-        assert isinstance(asked, Asked)
+        assert isinstance(asked, PendingQuestion)
         runs.tidy(anyio.current_time() + 200)
         await settled()
         assert not work.stopped
@@ -249,7 +249,7 @@ async def test_while_a_person_is_asked_the_time_that_they_have_counts() -> None:
 
 
 async def test_too_many_runs_are_refused_but_those_that_nobody_fetched_make_way() -> None:
-    async with open_runs(Keeping(max_runs=2)) as runs:
+    async with open_run_registry(RunRetention(max_runs=2)) as runs:
         first, second, third = a_run(), a_run(), a_run()
         begun(runs, first)
         work = begun(runs, second)
@@ -268,7 +268,7 @@ async def test_a_bug_of_ours_becomes_a_result_without_detail(caplog: pytest.LogC
     async def fail() -> RunResult:
         raise RuntimeError("secret detail")
 
-    async with open_runs(Keeping()) as runs:
+    async with open_run_registry(RunRetention()) as runs:
         live = a_run()
         runs.begin(live, fail)
         result = await live.next(60)
@@ -291,9 +291,9 @@ async def test_when_the_process_stops_every_run_ends_in_its_own_way() -> None:
         return RESULT
 
     live = a_run()
-    opened: list[Runs] = []
+    opened: list[RunRegistry] = []
     with anyio.CancelScope() as scope:
-        async with open_runs(Keeping()) as runs:
+        async with open_run_registry(RunRetention()) as runs:
             opened.append(runs)
             runs.begin(live, work)
             await settled()
@@ -311,7 +311,7 @@ async def test_a_run_that_does_not_end_is_cancelled_in_the_end(
     monkeypatch.setattr("codeact_bridges.runs.registry.END_TIMEOUT_S", 0.05)
 
     with anyio.fail_after(GUARD_S):
-        async with open_runs(Keeping()) as runs:
+        async with open_run_registry(RunRetention()) as runs:
             runs.begin(a_run(), anyio.sleep_forever)  # type: ignore[arg-type]
             await settled()
 

@@ -4,24 +4,24 @@ import json
 
 import pytest
 
-from codeact_bridges.bridge import Account, Answer
+from codeact_bridges.bridge import Handler, Usage
 from codeact_bridges.errors import BadGuestCall
-from codeact_bridges.runs.result_store import MAX_KEPT, KeptResults, shortened
-from codeact_bridges.values import KeptLink, Output, Printed, RunResult, Value
+from codeact_bridges.runs.result_store import MAX_KEPT, ResultStore, shortened
+from codeact_bridges.values import Output, Printed, ResultLink, RunResult, Value
 
 
-def keeping(limit_bytes: int = 1_000, message_bytes: int = 100_000) -> KeptResults:
-    return KeptResults(limit_bytes, message_bytes=message_bytes)
+def keeping(limit_bytes: int = 1_000, message_bytes: int = 100_000) -> ResultStore:
+    return ResultStore(limit_bytes, message_bytes=message_bytes)
 
 
-def keep(kept: KeptResults, text: str, owner: str = "me") -> str:
+def keep(kept: ResultStore, text: str, owner: str = "me") -> str:
     link = kept.keep(owner, "a value", "text/plain", text)
     assert link is not None
     return link.uri
 
 
-async def answers(kept: KeptResults, owner: str = "me") -> dict[str, Answer]:
-    async with kept.bridge(owner).lend(Account()) as lent:
+async def answers(kept: ResultStore, owner: str = "me") -> dict[str, Handler]:
+    async with kept.bridge(owner).lend(Usage()) as lent:
         return dict(lent.answers)
 
 
@@ -124,7 +124,7 @@ def long_result() -> RunResult:
 def test_what_is_too_long_for_the_client_is_cut_and_kept_whole() -> None:
     kept = keeping()
 
-    def keep_mine(what: str, mime_type: str, text: str) -> KeptLink | None:
+    def keep_mine(what: str, mime_type: str, text: str) -> ResultLink | None:
         return kept.keep("me", what, mime_type, text)
 
     short = shortened(long_result(), 3, keep_mine)
@@ -138,7 +138,7 @@ def test_what_is_too_long_for_the_client_is_cut_and_kept_whole() -> None:
 
 
 def test_what_is_short_enough_stays_as_it_is() -> None:
-    def never(what: str, mime_type: str, text: str) -> KeptLink | None:
+    def never(what: str, mime_type: str, text: str) -> ResultLink | None:
         raise AssertionError("nothing is to be kept")
 
     assert shortened(long_result(), 1_000, never) == long_result()

@@ -10,12 +10,12 @@ import anyio.lowlevel
 import pytest
 
 import codeact_bridges.runs.sessions as kept_guests
-from codeact_bridges.bridge import Account, Bridge, Lent
+from codeact_bridges.bridge import Bridge, OpenBridge, Usage
 from codeact_bridges.errors import EngineUnavailable, GuestDied, SessionLost, TooBusy
 from codeact_bridges.runs.sessions import SessionLimits, Sessions, open_sessions
 from codeact_bridges.sandbox.port import GuestHost, Worker
 from codeact_bridges.testing import ScriptedWorker
-from codeact_bridges.values import Access, JsonValue
+from codeact_bridges.values import AccessRecord, JsonValue
 
 GUARD_S = 5
 
@@ -255,26 +255,26 @@ class Counting:
         self.lent = 0
 
     @asynccontextmanager
-    async def lend(self, account: Account) -> AsyncGenerator[Lent]:
+    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
         self.lent += 1
         count = 0
 
         async def answer(text: str) -> str:
             nonlocal count
             count += 1
-            account.accesses.append(Access(f"read {count}", "allow", "", 0, 0.0, 0.0))
+            account.accesses.append(AccessRecord(f"read {count}", "allow", "", 0, 0.0, 0.0))
             return str(count)
 
         begin: dict[str, JsonValue] = {"counting": True}
-        yield Lent({"counting.next": answer}, begin=begin)
+        yield OpenBridge({"counting.next": answer}, begin=begin)
 
 
 async def test_what_a_bridge_lends_stays_and_each_program_accounts_for_its_own_use(launcher: Launcher) -> None:
     bridge = Counting()
-    accounts: list[Account] = []
+    accounts: list[Usage] = []
 
     async def program(sessions: Sessions) -> str:
-        accounts.append(Account())
+        accounts.append(Usage())
         async with sessions.use("me", "s", reset=False) as session:
             (remembers, again) = session.bridges()
             async with remembers.lend(accounts[-1]) as told, again.lend(accounts[-1]) as lent:
@@ -293,5 +293,5 @@ async def test_what_a_bridge_lends_stays_and_each_program_accounts_for_its_own_u
     ]
 
 
-def _first(lent: Lent) -> Callable[[str], Awaitable[str]]:
+def _first(lent: OpenBridge) -> Callable[[str], Awaitable[str]]:
     return lent.answers["counting.next"]

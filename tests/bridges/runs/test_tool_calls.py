@@ -8,19 +8,19 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from codeact_bridges.approval.gate import Consent
-from codeact_bridges.approval.policy import Grants, Policy, Rule
-from codeact_bridges.approval.request import Answer, Question
+from codeact_bridges.approval.gate import ApprovalGate
+from codeact_bridges.approval.policy import Grants, Policy, ToolRule
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
 from codeact_bridges.errors import BadGuestCall, BudgetSpent, DownstreamFailed, ToolDenied, ToolError, UnknownTool
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools, echo
 from codeact_bridges.values import CallRecord, Data, JsonValue, ToolValue
 
 
-class Heard(Nobody):
+class Heard(NullObserver):
     """Watches."""
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Heard(Nobody):
 class Person:
     """Answers always the same."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer: Answer = answer
-        self.asked: list[Question] = []
+    def __init__(self, answer: ApprovalChoice) -> None:
+        self.answer: ApprovalChoice = answer
+        self.asked: list[ApprovalRequest] = []
 
-    async def ask(self, question: Question) -> Answer | None:
+    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
         self.asked.append(question)
         return self.answer
 
@@ -63,11 +63,11 @@ SCRIPTS = {"test.echo": echo, "test.fail": fail, "test.hang": hang, "test.text":
 
 
 def made(
-    *rules: Rule, person: Person | None = None, tool_calls: int = 500, tool_bytes: int = 1_000_000
+    *rules: ToolRule, person: Person | None = None, tool_calls: int = 500, tool_bytes: int = 1_000_000
 ) -> tuple[ToolCalls, ScriptedTools, Heard]:
     tools, heard = ScriptedTools(SCRIPTS), Heard()
     limits = Limits(tool_calls=tool_calls, tool_bytes=tool_bytes)
-    consent = Consent(Policy(rules=rules), Grants(), person)
+    consent = ApprovalGate(Policy(rules=rules), Grants(), person)
     calls = ToolCalls(tools, code="first\nsecond", limits=limits, consent=consent, deadline=Deadline(), watcher=heard)
     return calls, tools, heard
 
@@ -92,7 +92,7 @@ async def test_a_call_is_made_answered_recorded_and_told() -> None:
 
 
 async def test_a_call_that_is_denied_is_not_sent() -> None:
-    calls, tools, _ = made(Rule(tool="test.echo", action="deny"))
+    calls, tools, _ = made(ToolRule(tool="test.echo", action="deny"))
 
     with pytest.raises(ToolDenied, match=r'the operator\'s policy denies it \(policy.rules: { tool = "test.echo"'):
         await call(calls, "test.echo")
@@ -104,9 +104,9 @@ async def test_a_call_that_is_denied_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(("answer", "decision"), [("once", "ask: once"), ("run", "ask: run"), ("no", "deny: the user")])
-async def test_a_call_that_is_asked_for_says_what_was_answered(answer: Answer, decision: str) -> None:
+async def test_a_call_that_is_asked_for_says_what_was_answered(answer: ApprovalChoice, decision: str) -> None:
     person = Person(answer)
-    calls, tools, _ = made(Rule(tool="*", action="ask"), person=person)
+    calls, tools, _ = made(ToolRule(tool="*", action="ask"), person=person)
     try:
         await call(calls, "test.echo", line=2, password="hunter2")
     except ToolDenied:

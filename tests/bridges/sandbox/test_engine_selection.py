@@ -11,7 +11,7 @@ from micro_vm import why_no_micro_vm
 
 from codeact_bridges.errors import EngineUnavailable
 from codeact_bridges.sandbox import hypervisor
-from codeact_bridges.sandbox.engine_selection import Sandboxing, check_engine, open_engine
+from codeact_bridges.sandbox.engine_selection import EngineSettings, check_engine, open_engine
 
 GUARD_S = 120
 
@@ -115,7 +115,7 @@ def test_the_other_engines_need_no_check(engine: str) -> None:
 async def test_hyperlight_never_falls_back(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
-        async with open_engine(Sandboxing("hyperlight", 64, 1_000_000, cache), lines.append) as launch:
+        async with open_engine(EngineSettings("hyperlight", 64, 1_000_000, cache), lines.append) as launch:
             with pytest.raises(EngineUnavailable, match="engine = 'hyperlight'"):
                 await launch()
     assert len(lines) == 1
@@ -126,7 +126,7 @@ async def test_hyperlight_never_falls_back(cache: Path) -> None:
 async def test_auto_falls_back_with_one_loud_line_that_says_why(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
-        async with open_engine(Sandboxing("auto", 64, 1_000_000, cache), lines.append) as launch:
+        async with open_engine(EngineSettings("auto", 64, 1_000_000, cache), lines.append) as launch:
             worker = await launch()
             await worker.aclose()
     assert worker.info.engine == "wasmtime"
@@ -140,7 +140,7 @@ async def test_auto_falls_back_with_one_loud_line_that_says_why(cache: Path) -> 
 async def test_wasmtime_is_chosen_without_a_word(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
-        async with open_engine(Sandboxing("wasmtime", 64, 1_000_000, cache), lines.append) as launch:
+        async with open_engine(EngineSettings("wasmtime", 64, 1_000_000, cache), lines.append) as launch:
             worker = await launch()
             await worker.aclose()
     assert worker.info.engine == "wasmtime"
@@ -151,7 +151,7 @@ async def test_wasmtime_is_chosen_without_a_word(cache: Path) -> None:
 async def test_auto_takes_hyperlight_where_a_micro_vm_runs_and_the_worker_that_proved_it_is_used(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
-        async with open_engine(Sandboxing("auto", 64, 1_000_000, cache), lines.append) as launch:
+        async with open_engine(EngineSettings("auto", 64, 1_000_000, cache), lines.append) as launch:
             worker = await launch()
             await worker.aclose()
     assert worker.info.engine == "hyperlight"

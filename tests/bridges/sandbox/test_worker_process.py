@@ -17,11 +17,11 @@ import scripted_worker
 
 from codeact_bridges.errors import BudgetSpent, EngineUnavailable, GuestDied
 from codeact_bridges.sandbox import worker_process as process
-from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess, worker_command
+from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup, worker_command
 
 GUARD_S = 20
 MESSAGE_BYTES = 100_000
-SETUP = Setup("wasmtime", 64, MESSAGE_BYTES)
+SETUP = WorkerSetup("wasmtime", 64, MESSAGE_BYTES)
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="these measures are Linux's")
 
@@ -267,7 +267,7 @@ async def test_a_worker_dies_with_its_parent() -> None:
         "import scripted_worker\nfrom codeact_bridges.sandbox.worker_process import *\n"
         "async def main():\n"
         "    command = [*worker_command('scripted_worker'), sys.argv[1]]\n"
-        "    w = await WorkerProcess.start(Setup('wasmtime', 64, 100_000), command)\n"
+        "    w = await WorkerProcess.start(WorkerSetup('wasmtime', 64, 100_000), command)\n"
         "    print(w.pid, flush=True)\n    await anyio.sleep_forever()\n"
         "anyio.run(main)\n"
     )

@@ -6,12 +6,12 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from codeact_bridges.system.serial_executor import Clerk
+from codeact_bridges.system.serial_executor import SerialExecutor
 
 
 async def test_work_is_done_in_another_thread_one_after_the_other() -> None:
     threads: list[int] = []
-    clerk = Clerk(at_end=lambda: None)
+    clerk = SerialExecutor(at_end=lambda: None)
 
     with anyio.fail_after(5):
         for _ in range(3):
@@ -23,7 +23,7 @@ async def test_work_is_done_in_another_thread_one_after_the_other() -> None:
 
 
 async def test_what_work_raises_is_raised_where_it_was_asked_for() -> None:
-    clerk = Clerk(at_end=lambda: None)
+    clerk = SerialExecutor(at_end=lambda: None)
 
     with anyio.fail_after(5), pytest.raises(ZeroDivisionError):
         await clerk.do(lambda: 1 / 0)
@@ -32,7 +32,7 @@ async def test_what_work_raises_is_raised_where_it_was_asked_for() -> None:
 
 async def test_the_event_loop_goes_on_while_a_file_system_hangs_and_cancelling_does_not_wait_for_it() -> None:
     answers, closed = threading.Event(), threading.Event()
-    clerk = Clerk(at_end=closed.set)
+    clerk = SerialExecutor(at_end=closed.set)
 
     with anyio.fail_after(5):
         with anyio.move_on_after(0.05) as scope:
@@ -48,7 +48,7 @@ async def test_the_event_loop_goes_on_while_a_file_system_hangs_and_cancelling_d
 async def test_a_clerk_that_was_never_asked_cleans_up_at_once() -> None:
     closed = threading.Event()
 
-    Clerk(at_end=closed.set).dismiss()
+    SerialExecutor(at_end=closed.set).dismiss()
 
     assert closed.is_set()
 
@@ -56,7 +56,7 @@ async def test_a_clerk_that_was_never_asked_cleans_up_at_once() -> None:
 async def test_a_thread_that_hangs_does_not_keep_the_process() -> None:
     started = threading.Event()
     found: list[threading.Thread] = []
-    clerk = Clerk(at_end=lambda: None)
+    clerk = SerialExecutor(at_end=lambda: None)
 
     def work() -> None:
         found.append(threading.current_thread())

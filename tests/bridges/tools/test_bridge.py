@@ -11,10 +11,10 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 
 from codeact_bridges.errors import BadArguments, DownstreamFailed, UnknownTool
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.port import ToolsPort
-from codeact_bridges.tools.spec import HttpServer, MemoryServer, Offer, StdioServer
-from codeact_bridges.values import Data, JsonValue, Media, Parts
+from codeact_bridges.tools.spec import HttpServer, MemoryServer, StdioServer, ToolFilter
+from codeact_bridges.values import Data, JsonValue, Media, ToolParts
 
 Hostile: TypeAlias = Callable[..., StdioServer]
 Serving: TypeAlias = Callable[..., AbstractAsyncContextManager[HttpServer]]
@@ -33,7 +33,7 @@ def calculator(name: str = "calculator") -> MemoryServer:
 
 async def test_the_everyday_server_answers_over_stdio(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             await expect_everyday_answers(tools)
             assert tools.statuses()[0].protocol == "2026-07-28"
 
@@ -43,14 +43,14 @@ async def test_the_everyday_server_answers_over_the_network(
     serving: Serving, transport: Literal["http", "sse"]
 ) -> None:
     with anyio.fail_after(20):
-        async with serving(transport) as spec, Tools([spec]) as tools:
+        async with serving(transport) as spec, ToolsBridge([spec]) as tools:
             await expect_everyday_answers(tools)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
 async def test_a_changed_list_is_heard_over_the_network(serving: Serving, transport: Literal["http", "sse"]) -> None:
     with anyio.fail_after(20):
-        async with serving(transport) as spec, Tools([spec]) as tools:
+        async with serving(transport) as spec, ToolsBridge([spec]) as tools:
             await tools.wait_settled()
             changed = anyio.Event()
             tools.subscribe(changed.set)
@@ -61,20 +61,20 @@ async def test_a_changed_list_is_heard_over_the_network(serving: Serving, transp
 
 async def test_a_result_of_six_megabytes_arrives_over_stdio(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             assert await tools.call("text", {"size": 6_000_000}) == Data("x" * 6_000_000)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
 async def test_an_event_of_two_megabytes_arrives(serving: Serving, transport: Literal["http", "sse"]) -> None:
     with anyio.fail_after(20):
-        async with serving(transport) as spec, Tools([spec]) as tools:
+        async with serving(transport) as spec, ToolsBridge([spec]) as tools:
             assert await tools.call("talk_then", {"size": 2_000_000}) == Data("x" * 2_000_000)
 
 
 async def test_a_result_over_the_limit_is_an_error_that_says_so(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday], result_limit_bytes=1_000) as tools:
+        async with ToolsBridge([everyday], result_limit_bytes=1_000) as tools:
             with pytest.raises(DownstreamFailed, match=r"has 2,002 bytes, more than the 1,000 allowed"):
                 await tools.call("text", {"size": 2_000})
 
@@ -82,7 +82,7 @@ async def test_a_result_over_the_limit_is_an_error_that_says_so(everyday: StdioS
 async def test_an_address_where_nobody_listens_is_reported_without_its_secrets() -> None:
     spec = HttpServer(name="remote", url="http://127.0.0.1:9/mcp?token=hush", headers={"Authorization": "Bearer hush"})
     with anyio.fail_after(10):
-        async with Tools([spec]) as tools:
+        async with ToolsBridge([spec]) as tools:
             with pytest.raises(DownstreamFailed, match="nothing can be reached at its address") as caught:
                 await tools.call("remote.anything", {})
     assert "hush" not in str(caught.value)
@@ -95,7 +95,7 @@ async def test_a_remote_server_that_restarts_is_found_again(
     with anyio.fail_after(30):
         async with AsyncExitStack() as stack:
             async with serving(transport) as spec:
-                tools = await stack.enter_async_context(Tools([spec]))
+                tools = await stack.enter_async_context(ToolsBridge([spec]))
                 assert await tools.call("add", {"a": 1}) == Data(3)
             async with serving(transport, port=httpx2.URL(spec.url).port):
                 assert await tools.call("add", {"a": 1}) == Data(3)
@@ -103,7 +103,7 @@ async def test_a_remote_server_that_restarts_is_found_again(
 
 async def test_one_server_may_fail_while_the_others_work(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit", name="broken"), calculator()]) as tools:
+        async with ToolsBridge([hostile("--start", "exit", name="broken"), calculator()]) as tools:
             assert await tools.call("calculator.add", {"a": 1}) == Data(3)
             await tools.wait_settled()
             states = {status.name: status.state for status in tools.statuses()}
@@ -112,7 +112,7 @@ async def test_one_server_may_fail_while_the_others_work(hostile: Hostile) -> No
 
 async def test_a_call_made_at_once_waits_for_its_server_to_start(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             assert tools.statuses()[0].state == "connecting"
             assert await tools.call("everyday.add", {"a": 40}) == Data(42)
 
@@ -120,7 +120,7 @@ async def test_a_call_made_at_once_waits_for_its_server_to_start(everyday: Stdio
 async def test_a_call_to_a_ready_server_does_not_wait_for_one_that_hangs(hostile: Hostile) -> None:
     hanging = hostile("--start", "hang", name="hanging", start_timeout_s=60)
     with anyio.fail_after(10):
-        async with Tools([hanging, calculator()]) as tools:
+        async with ToolsBridge([hanging, calculator()]) as tools:
             assert await tools.call("calculator.add", {"a": 1}) == Data(3)
             with pytest.raises(UnknownTool):
                 await tools.call("calculator.subtract", {})
@@ -128,14 +128,14 @@ async def test_a_call_to_a_ready_server_does_not_wait_for_one_that_hangs(hostile
 
 async def test_an_unknown_bare_name_says_which_servers_could_not_be_asked(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit", name="broken"), calculator()]) as tools:
+        async with ToolsBridge([hostile("--start", "exit", name="broken"), calculator()]) as tools:
             with pytest.raises(UnknownTool, match=r"Not asked, because they failed: broken: .*exited with code 1"):
                 await tools.call("subtract", {})
 
 
 async def test_the_list_of_a_server_that_failed_is_an_error_with_its_reason_and_no_empty_list(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit", name="broken"), calculator()]) as tools:
+        async with ToolsBridge([hostile("--start", "exit", name="broken"), calculator()]) as tools:
             with pytest.raises(DownstreamFailed, match=r"^broken: the server is not available: .*exited with code 1"):
                 await tools.list("broken")
             with pytest.raises(DownstreamFailed, match=r"^broken: the server is not available: .*exited with code 1"):
@@ -146,7 +146,7 @@ async def test_the_list_of_a_server_that_failed_is_an_error_with_its_reason_and_
 
 async def test_the_list_of_a_server_without_tools_is_empty() -> None:
     with anyio.fail_after(10):
-        async with Tools([MemoryServer(name="bare", server=MCPServer("bare"))]) as tools:
+        async with ToolsBridge([MemoryServer(name="bare", server=MCPServer("bare"))]) as tools:
             assert await tools.list("bare") == []
             assert tools.failed == ()
 
@@ -156,7 +156,7 @@ async def test_the_list_of_a_server_that_is_still_starting_is_an_error(
 ) -> None:
     monkeypatch.setattr("codeact_bridges.tools.bridge.DISCOVERY_PATIENCE_S", 0.05)
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "hang", name="slow", start_timeout_s=60)]) as tools:
+        async with ToolsBridge([hostile("--start", "hang", name="slow", start_timeout_s=60)]) as tools:
             with pytest.raises(DownstreamFailed, match=r"^slow: the server is still starting$"):
                 await tools.list("slow")
             assert await tools.list() == []
@@ -164,7 +164,7 @@ async def test_the_list_of_a_server_that_is_still_starting_is_an_error(
 
 async def test_the_list_of_all_leaves_out_what_failed_and_subscribers_are_told_of_it(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit", name="broken"), calculator()]) as tools:
+        async with ToolsBridge([hostile("--start", "exit", name="broken"), calculator()]) as tools:
             told = anyio.Event()
             tools.subscribe(lambda: told.set() if tools.failed else None)
             await told.wait()
@@ -176,9 +176,9 @@ async def test_the_list_of_all_leaves_out_what_failed_and_subscribers_are_told_o
 async def test_settings_that_fit_no_tool_are_one_warning_and_a_finding_of_their_server(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    spec = replace(calculator(), offer=Offer(deny=("ad",), fixed={"add": {"c": 1}}), ruled=("sub",))
+    spec = replace(calculator(), offer=ToolFilter(deny=("ad",), fixed={"add": {"c": 1}}), ruled=("sub",))
     with anyio.fail_after(10):
-        async with Tools([spec, calculator("other")]) as tools:
+        async with ToolsBridge([spec, calculator("other")]) as tools:
             await tools.wait_settled()
             first, second = tools.statuses()
     assert len(first.misfits) == 3
@@ -190,21 +190,21 @@ async def test_settings_that_fit_no_tool_are_one_warning_and_a_finding_of_their_
 
 async def test_wrong_arguments_are_refused_before_anything_is_sent(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(BadArguments, match=r"'text' is missing; there is no 'txt' \(did you mean 'text'\?\)"):
                 await tools.call("echo", {"txt": "hello"})
 
 
 async def test_what_a_tool_returned_is_shown_when_it_is_described_again(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             assert "not declared" in await tools.describe("json_text")
             await tools.call("json_text", {})
             assert 'returns (seen so far): list[{"id": int}]' in await tools.describe("json_text")
 
 
 async def test_search_and_list_speak_plain_json() -> None:
-    port: ToolsPort = (tools := Tools([calculator()]))
+    port: ToolsPort = (tools := ToolsBridge([calculator()]))
     row: JsonValue = {
         "name": "calculator.add",
         "signature": "calculator.add(a: int, b: int = 2) -> int",
@@ -221,12 +221,12 @@ async def test_search_and_list_speak_plain_json() -> None:
 
 async def test_an_exception_in_the_block_comes_out_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with Tools([calculator()]):
+        async with ToolsBridge([calculator()]):
             _ = 1 // 0
 
 
 async def test_cancelling_the_block_closes_the_servers(hostile: Hostile) -> None:
-    tools = Tools([hostile()])
+    tools = ToolsBridge([hostile()])
     with anyio.fail_after(10), anyio.CancelScope() as scope:
         async with tools:
             await tools.wait_settled()
@@ -236,12 +236,12 @@ async def test_cancelling_the_block_closes_the_servers(hostile: Hostile) -> None
     assert tools.statuses()[0].state == "stopped"
 
 
-async def expect_everyday_answers(tools: Tools) -> None:
+async def expect_everyday_answers(tools: ToolsBridge) -> None:
     assert await tools.call("everyday.add", {"a": 40}) == Data(42)
     assert await tools.call("people", {}) == Data([{"name": "Ada", "age": 36}, {"name": "Alan", "age": 41}])
     assert await tools.call("json_text", {}) == Data([{"id": 1}, {"id": 2}])
     picture = await tools.call("picture", {})
-    assert isinstance(picture, Parts)
+    assert isinstance(picture, ToolParts)
     assert picture.parts[0] == Data("a title")
     assert cast(Media, picture.parts[1]).mime_type == "image/png"
     with pytest.raises(DownstreamFailed, match=r"everyday\.fail: the shop is closed"):

@@ -14,11 +14,11 @@ from http_peers import rule
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from codeact_bridges.network.rules import Rules
+from codeact_bridges.network.rules import HostRules
 from codeact_bridges.network.url import BadUrl, Target, join, parse
 
 EXAMPLES = 20_000 if os.environ.get("CI") else 1_000
-RULES = Rules(
+RULES = HostRules(
     (
         rule("example.com", paths=("/public/*",)),
         rule("*.wild.example", scheme="https", port=8443, methods=("POST",)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from codeact_bridges.tools.spec import HttpServer, Offer, ServerSpec, StdioServer
+from codeact_bridges.tools.spec import HttpServer, ServerSpec, StdioServer, ToolFilter
 from codeact_server.config.load import ConfigError, load
 from codeact_server.config.model import Config
 
@@ -391,8 +391,8 @@ def test_another_clients_lists_of_tools_bind_programs_too(tmp_path: Path) -> Non
     )
 
     offers = {server.name: server.offer for server in config.servers}
-    assert offers["codex"] == Offer(allow=("get", "list[[]1]"), deny=("drop",))
-    assert offers["gemini"] == Offer(allow=("get",), deny=("drop",))
+    assert offers["codex"] == ToolFilter(allow=("get", "list[[]1]"), deny=("drop",))
+    assert offers["gemini"] == ToolFilter(allow=("get",), deny=("drop",))
 
 
 def test_a_dollar_name_that_only_gemini_expands_is_passed_on_with_a_note(tmp_path: Path) -> None:

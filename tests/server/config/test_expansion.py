@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeact_server.config.expansion import CannotExpandError, Surroundings
+from codeact_server.config.expansion import ExpansionContext, ExpansionError
 
-AROUND = Surroundings({"A": "1", "EMPTY": "", "REF": "${A}", "HOME": "/home/u"}, Path("/work"))
+AROUND = ExpansionContext({"A": "1", "EMPTY": "", "REF": "${A}", "HOME": "/home/u"}, Path("/work"))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_reference_becomes_the_variables_value(text: str, expanded: str) -> No
     ],
 )
 def test_a_reference_without_a_value_says_what_to_do(text: str, reason: str) -> None:
-    with pytest.raises(CannotExpandError) as caught:
+    with pytest.raises(ExpansionError) as caught:
         AROUND.expand(text)
 
     assert reason in str(caught.value)
@@ -58,7 +58,7 @@ def test_a_reference_without_a_value_says_what_to_do(text: str, reason: str) -> 
 
 def test_an_error_shows_nothing_of_the_text_around_the_reference() -> None:
     for text in ("hunter2${NOPE}", "${hun ter2}", "${file:hunter2}", "${NOPE2:-${hunter2}}", "${input:hunter2 x}"):
-        with pytest.raises(CannotExpandError) as caught:
+        with pytest.raises(ExpansionError) as caught:
             AROUND.expand(text)
         assert "hunter2" not in str(caught.value)
 
@@ -71,12 +71,12 @@ def test_a_leading_tilde_is_the_home_folder(text: str, home: str) -> None:
 
 
 def test_without_a_home_a_tilde_stays() -> None:
-    assert Surroundings({}, Path("/work")).home("~/x") == "~/x"
+    assert ExpansionContext({}, Path("/work")).home("~/x") == "~/x"
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="$")), st.text())
 def test_text_without_a_reference_stays_and_a_value_goes_in_unchanged(text: str, value: str) -> None:
-    around = Surroundings({"V": value}, Path("/work"))
+    around = ExpansionContext({"V": value}, Path("/work"))
 
     assert around.expand(text) == text
     assert around.expand(f"{text}${{V}}{text}") == f"{text}{value}{text}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codeact_bridges.tools.spec import HttpServer, OAuth, Offer, ServerSpec
+from codeact_bridges.tools.spec import HttpServer, OAuth, ServerSpec, ToolFilter
 from codeact_server.config.load import ConfigError, load
 
 PRINT = f"{sys.executable} -c 'print(40 + 2)'"
@@ -45,7 +45,7 @@ def test_everything_that_can_be_said_of_a_server(tmp_path: Path) -> None:
         tmp_path,
     )
     assert (found.start, found.era, found.concurrent_calls) == ("lazy", "handshake", 4)
-    assert found.offer == Offer(
+    assert found.offer == ToolFilter(
         allow=("get_*",),
         deny=("get_secret",),
         read_only=True,

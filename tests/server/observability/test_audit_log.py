@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from codeact_server.observability.audit_log import Audit, AuditLog
+from codeact_server.observability.audit_log import AuditLog, AuditSettings
 
 PROGRAM = """
 print("printed")
@@ -47,7 +47,7 @@ async def test_a_run_leaves_one_line_with_its_decisions_and_its_calls_and_values
 ) -> None:
     with anyio.fail_after(GUARD_S):
         async with (
-            opened(environment, audit=Audit(path=str(log), values=values)) as opening,
+            opened(environment, audit=AuditSettings(path=str(log), values=values)) as opening,
             opening.client("legacy", Person(["no"])) as client,
         ):
             await execute(client, PROGRAM)
@@ -74,7 +74,7 @@ async def test_a_run_leaves_one_line_with_its_decisions_and_its_calls_and_values
 async def test_every_way_out_of_a_run_leaves_a_line(environment: Mapping[str, str], log: Path, tmp_path: Path) -> None:
     with anyio.fail_after(GUARD_S):
         async with (
-            opened(environment, audit=Audit(path=str(log)), limits={"code_bytes": 1_000}) as opening,
+            opened(environment, audit=AuditSettings(path=str(log)), limits={"code_bytes": 1_000}) as opening,
             opening.client("auto") as client,
         ):
             await execute(client, "1")
@@ -106,7 +106,7 @@ async def test_a_log_that_cannot_be_written_is_an_error_in_the_log_and_not_one_o
 ) -> None:
     with anyio.fail_after(GUARD_S), caplog.at_level(logging.ERROR):
         async with (
-            opened(environment, audit=Audit(path=str(tmp_path / "missing" / "audit"))) as opening,
+            opened(environment, audit=AuditSettings(path=str(tmp_path / "missing" / "audit"))) as opening,
             opening.client("auto") as client,
         ):
             assert await execute(client, "42") == (False, "42")
@@ -117,7 +117,7 @@ async def test_a_log_that_cannot_be_written_is_an_error_in_the_log_and_not_one_o
 async def test_lines_of_runs_that_end_at_once_do_not_mix(log: Path) -> None:
     from codeact_bridges.values import RunResult, Value
 
-    audits = [AuditLog(Audit(path=str(log), values=True)) for _ in range(3)]
+    audits = [AuditLog(AuditSettings(path=str(log), values=True)) for _ in range(3)]
     result = RunResult("double", "none", 0.0, value=Value("text", "x" * 300_000))
     async with anyio.create_task_group() as tasks:
         for n in range(30):

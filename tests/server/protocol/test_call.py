@@ -10,7 +10,7 @@ import anyio
 import pytest
 from apps import ERAS, GUARD_S, SHOP, Era, execute, handle_in, opened, text_of, there, warmed_up
 
-from codeact_bridges.runs.handle import LiveRun
+from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.runs.sessions import SessionLimits
 
 HANG = "print('begun')\ncall_tool('shop.buy', item=1)\ncall_tool('shop.hang', path={!r})"
@@ -64,7 +64,7 @@ async def test_cancelling_the_request_cancels_the_downstream_call_and_forgets_th
 ) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era) as client:
-            begun: list[LiveRun] = []
+            begun: list[RunHandle] = []
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(execute, client, HANG.format(str(tmp_path / "mark")))
                 await there(tmp_path / "mark")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.network.rules import Rule
+from codeact_bridges.network.rules import HostRule
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
-from codeact_server.protocol.description import MAX_BYTES, Powers, describe_execute_code
+from codeact_server.protocol.description import MAX_BYTES, GuestCapabilities, describe_execute_code
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -79,10 +79,10 @@ def test_a_name_cannot_bring_lines_of_its_own() -> None:
 def test_what_programs_are_lent_is_named_and_nothing_else() -> None:
     mounts = [Mount("/data", "ro", Path("/srv/reports")), Mount("/scratch", "temp", None)]
     rules = [
-        Rule("api.github.com", headers=(("Authorization", "Bearer secret"),)),
-        Rule("*.example.com", methods=("POST",)),
+        HostRule("api.github.com", headers=(("Authorization", "Bearer secret"),)),
+        HostRule("*.example.com", methods=("POST",)),
     ]
-    found = describe_execute_code(catalog_of(1, 1), Powers.of(["pyyaml"], mounts, rules))
+    found = describe_execute_code(catalog_of(1, 1), GuestCapabilities.of(["pyyaml"], mounts, rules))
     assert "Standard library, pyyaml; files under /data (ro), /scratch (temp); " in found
     assert "http_request(method, url) to api.github.com (GET, HEAD), *.example.com (POST)." in found
     assert "secret" not in found
@@ -93,7 +93,7 @@ def test_what_programs_are_lent_is_named_and_nothing_else() -> None:
 @pytest.mark.parametrize("tools", [0, 1, 12, 500])
 def test_however_much_is_lent_the_limit_holds(tools: int) -> None:
     many = tuple(f"größe{number}.example" for number in range(300))
-    found = describe_execute_code(catalog_of(tools, 7), Powers(many, many, many))
+    found = describe_execute_code(catalog_of(tools, 7), GuestCapabilities(many, many, many))
     assert len(found.encode()) <= MAX_BYTES
 
 

@@ -9,15 +9,14 @@ import pytest
 from apps import ERAS, GUARD_S, Era, Person, execute, handle_in, opened, said
 from mcp.types import ElicitResult, ListRootsResult
 
-from codeact_bridges.approval.policy import Policy, Rule
-from codeact_bridges.approval.request import Question
+from codeact_bridges.approval.policy import Policy, ToolRule
+from codeact_bridges.approval.request import ApprovalRequest
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.network.rules import Rule as HostRule
-from codeact_bridges.network.rules import Rules
-from codeact_bridges.runs.handle import Asked, LiveRun
+from codeact_bridges.network.rules import HostRule, HostRules
+from codeact_bridges.runs.handle import PendingQuestion, RunHandle
 from codeact_server.protocol.elicitation import KEY, answer_of, form, given_in
 
-QUESTION = Question("shop", "drop", "{}", "", "because")
+QUESTION = ApprovalRequest("shop", "drop", "{}", "", "because")
 
 DROP_TWICE = """
 def drop(item):
@@ -51,7 +50,7 @@ def test_anything_but_a_clear_yes_is_a_no(content: dict[str, Any] | None, answer
     result = ElicitResult.model_construct(action="accept", content=content)
 
     assert answer_of(result) == answer
-    assert given_in(Asked(QUESTION), result) == answer
+    assert given_in(PendingQuestion(QUESTION), result) == answer
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
@@ -60,7 +59,7 @@ def test_a_form_that_was_not_sent_off_is_a_no_whatever_is_in_it(action: Any) -> 
 
 
 def test_a_wrong_answer_or_none_is_a_no() -> None:
-    asked = Asked(QUESTION)
+    asked = PendingQuestion(QUESTION)
     assert given_in(asked, None) == "no"
     assert given_in(asked, ListRootsResult(roots=[])) == "no"
 
@@ -288,7 +287,7 @@ async def test_a_client_that_vanishes_while_it_asks_takes_its_run_with_it(
     person = Person(["once"], may_answer=anyio.Event())
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening:
-            begun: list[LiveRun] = []
+            begun: list[RunHandle] = []
             async with anyio.create_task_group() as tasks, opening.client(era, person) as client:
                 tasks.start_soon(execute, client, "call_tool('shop.drop', item=1)")
                 await person.asked.wait()
@@ -313,7 +312,7 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
             opening.answer_after(0)
             _, text = await execute(client, "print('a')\ncall_tool('shop.look')\ncall_tool('shop.drop', item=1)")
             (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
-            assert isinstance(await live.next(60), Asked)
+            assert isinstance(await live.next(60), PendingQuestion)
             opening.answer_after(60)
             failed, text = await execute(client, run=handle_in(text), cancel=True)
 
@@ -328,14 +327,14 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
         ({}, (True, False, False)),
         ({"files": (Mount("/scratch", "temp", None),)}, (True, False, False)),
         ({"files": (Mount("/out", "rw", Path("/")),)}, (False, True, False)),
-        ({"network": Rules((HostRule("example.com"),))}, (True, False, True)),
-        ({"network": Rules((HostRule("example.com", methods=("GET", "POST")),))}, (False, True, True)),
+        ({"network": HostRules((HostRule("example.com"),))}, (True, False, True)),
+        ({"network": HostRules((HostRule("example.com", methods=("GET", "POST")),))}, (False, True, True)),
     ],
 )
 async def test_a_read_only_profile_says_so_to_the_client(
     environment: Mapping[str, str], lent: dict[str, Any], hints: tuple[bool, bool, bool]
 ) -> None:
-    rules = (Rule(tool="shop.drop", action="deny"), Rule(tool="shop.[!lt]*", action="deny"))
+    rules = (ToolRule(tool="shop.drop", action="deny"), ToolRule(tool="shop.[!lt]*", action="deny"))
     with anyio.fail_after(GUARD_S):
         async with opened(environment, policy=Policy(rules=rules), **lent) as opening, opening.client("auto") as client:
             await opening.app.tools.wait_settled()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from mcp.types import TextContent
 
-from codeact_bridges.values import CallRecord, Failure, KeptLink, Media, Output, Printed, RunResult, Value
+from codeact_bridges.values import CallRecord, Failure, Media, Output, Printed, ResultLink, RunResult, Value
 from codeact_server.protocol.results import META_KEY, call_tool_result, still_running
 
 LOOKED = CallRecord("shop.look", "ok", 0.1, 0.1, read_only=True, sent=True)
@@ -44,7 +44,7 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
         ),
         (
             result(
-                value=Value("json", "[1", 500), kept=(KeptLink("result://x", "the whole value", "text/plain", 502),)
+                value=Value("json", "[1", 500), kept=(ResultLink("result://x", "the whole value", "text/plain", 502),)
             ),
             (
                 "[1\n[500 more bytes are cut: return less, or a summary]\n--\n"

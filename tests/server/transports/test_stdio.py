@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from codeact_server.transports import stdio
-from codeact_server.transports.stdio import Out, lines_of
+from codeact_server.transports.stdio import StdoutWriter, lines_of
 
 GUARD_S = 20
 LARGE = "x" * 1_000_000 + "\n"
@@ -77,7 +77,7 @@ async def test_what_is_written_arrives_whole_although_the_reader_is_slow(kind: s
     with anyio.fail_after(GUARD_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read)
-            writer = Out(into)
+            writer = StdoutWriter(into)
             await writer.write(LARGE)
             await writer.write("ä\n")
             await writer.flush()
@@ -89,7 +89,7 @@ async def test_what_is_written_arrives_whole_although_the_reader_is_slow(kind: s
 async def test_a_file_is_written_to(tmp_path: Path) -> None:
     fd = os.open(tmp_path / "out", os.O_CREAT | os.O_WRONLY)
     with anyio.fail_after(GUARD_S):
-        writer = Out(fd)
+        writer = StdoutWriter(fd)
         await writer.write("one\n")
         await writer.flush()
     os.close(fd)
@@ -102,7 +102,7 @@ async def test_a_write_to_a_reader_that_does_not_read_can_be_cancelled(kind: str
     out, into = pipe(kind)
     with anyio.fail_after(GUARD_S):
         async with anyio.create_task_group() as tasks:
-            writer = Out(into)
+            writer = StdoutWriter(into)
             await writer.write(LARGE)
             tasks.start_soon(writer.flush)
             await anyio.wait_all_tasks_blocked()
@@ -115,7 +115,7 @@ async def test_a_write_to_a_reader_that_does_not_read_can_be_cancelled(kind: str
 async def test_a_reader_that_is_gone_is_told_as_a_closed_stream(kind: str) -> None:
     out, into = pipe(kind)
     os.close(out)
-    writer = Out(into)
+    writer = StdoutWriter(into)
     await writer.write("one\n")
     with anyio.fail_after(GUARD_S), pytest.raises(anyio.ClosedResourceError):
         await writer.flush()

@@ -15,7 +15,7 @@ from enum import IntEnum
 HEADER_BYTES = 5
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame's body holds."""
 
     SETUP = 1
@@ -48,7 +48,7 @@ class WireError(Exception):
 class Frame:
     """One message."""
 
-    kind: Kind
+    kind: FrameKind
     body: bytes
 
     @property
@@ -64,7 +64,7 @@ class Frame:
             raise WireError(f"{self.kind.name} is not UTF-8") from exc
 
 
-def encode(kind: Kind, body: bytes) -> bytes:
+def encode(kind: FrameKind, body: bytes) -> bytes:
     """The bytes of one frame."""
     return (len(body) + 1).to_bytes(4, "big") + bytes((kind,)) + body
 
@@ -92,7 +92,7 @@ class FrameReader:
             if len(self._buffer) < end:
                 break
             try:
-                kind = Kind(self._buffer[self._at + 4])
+                kind = FrameKind(self._buffer[self._at + 4])
             except ValueError as exc:
                 raise WireError(f"a frame of unknown kind: {exc}") from exc
             body = bytes(self._buffer[self._at + HEADER_BYTES : end])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from codeact_bridges.sandbox.worker.engine import Engine, GuestTrap, Refusal, too_long
-from codeact_bridges.sandbox.worker.frames import Frame, FrameReader, Kind, WireError, encode
+from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, WireError, encode
 from codeact_bridges.sandbox.worker.hardening import Hardening, harden, seal
 
 READ_BYTES = 1 << 18
@@ -37,7 +37,7 @@ def main(make_engine: Callable[[dict[str, Any]], Engine] | None = None) -> None:
     os.dup2(2, 1)  # whatever a library prints must not end up between the frames
     os.close(devnull)
     pipe = _Pipe(wire_in, wire_out)
-    setup = json.loads(pipe.expect(Kind.SETUP).text)
+    setup = json.loads(pipe.expect(FrameKind.SETUP).text)
     pipe.limit(setup["message_bytes"] + CONTROL_BYTES)
     hardening = harden(setup["parent_pid"])
     engine = (make_engine or _engine)(setup)
@@ -75,18 +75,18 @@ def _serve(pipe: "_Pipe", engine: Engine, hardening: Hardening, message_bytes: i
                 "hardened": hardening.applied,
                 "not_hardened": hardening.missing,
             }
-            pipe.send(Kind.READY, json.dumps(about).encode())
+            pipe.send(FrameKind.READY, json.dumps(about).encode())
             if not pipe.comes_within(NOBODY_WAITS_S):
                 engine.warm_up()
             # A session runs one program after the other in the same guest; RENEW asks for a fresh one.
-            while (frame := pipe.expect(Kind.START, Kind.RENEW)).kind is Kind.START:
+            while (frame := pipe.expect(FrameKind.START, FrameKind.RENEW)).kind is FrameKind.START:
                 run = _Run(pipe, frame.text, message_bytes)
                 engine.run(run.ask, run.printed)
                 if run.outcome is None:
                     raise GuestTrap("the guest returned without an outcome")  # noqa: TRY301
-                pipe.send(Kind.DONE, run.outcome.encode())
+                pipe.send(FrameKind.DONE, run.outcome.encode())
     except GuestTrap as trap:
-        pipe.send(Kind.DIED, str(trap).encode())
+        pipe.send(FrameKind.DIED, str(trap).encode())
     except (WireError, BrokenPipeError) as exc:
         print(f"worker: {exc}", file=sys.stderr)  # noqa: T201
     os._exit(0)  # no interpreter shutdown: a sandbox in an unknown state is best dropped with its process
@@ -108,14 +108,14 @@ class _Run:
         if operation == "run.end":
             self.outcome = text
             return "null"
-        self._pipe.send(Kind.ASK, operation.encode() + b"\n" + data)
-        answer = self._pipe.expect_soon(Kind.ANSWER, Kind.REFUSAL)
-        if answer.kind is Kind.REFUSAL:
+        self._pipe.send(FrameKind.ASK, operation.encode() + b"\n" + data)
+        answer = self._pipe.expect_soon(FrameKind.ANSWER, FrameKind.REFUSAL)
+        if answer.kind is FrameKind.REFUSAL:
             raise Refusal(answer.text)
         return answer.text
 
     def printed(self, channel: int, text: str) -> None:
-        self._pipe.send(Kind.PRINTED, bytes((channel,)) + text.encode())
+        self._pipe.send(FrameKind.PRINTED, bytes((channel,)) + text.encode())
 
 
 class _Pipe:
@@ -129,18 +129,18 @@ class _Pipe:
     def limit(self, limit_bytes: int) -> None:
         self._frames = self._read(FrameReader(limit_bytes))
 
-    def send(self, kind: Kind, body: bytes) -> None:
+    def send(self, kind: FrameKind, body: bytes) -> None:
         data = memoryview(encode(kind, body))
         while data:
             data = data[os.write(self._out, data) :]
 
-    def expect(self, *kinds: Kind) -> Frame:
+    def expect(self, *kinds: FrameKind) -> Frame:
         frame = next(self._frames)
         if frame.kind not in kinds:
             raise WireError(f"{frame.kind.name} where {' or '.join(kind.name for kind in kinds)} belongs")
         return frame
 
-    def expect_soon(self, *kinds: Kind) -> Frame:
+    def expect_soon(self, *kinds: FrameKind) -> Frame:
         """As `expect`, for what may come before this process would be asleep."""
         if sys.platform != "linux":
             return self.expect(*kinds)

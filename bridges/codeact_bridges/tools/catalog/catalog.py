@@ -89,7 +89,7 @@ class CatalogTool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """A tool as search results and lists show it."""
 
     name: str
@@ -201,9 +201,9 @@ class Catalog:
         )
 
 
-def found(tool: CatalogTool) -> Found:
+def found(tool: CatalogTool) -> SearchHit:
     """`tool` as search results and lists show it."""
-    return Found(one_line(tool.full_name, MAX_SHOWN_NAME), tool.signature.line, tool.summary)
+    return SearchHit(one_line(tool.full_name, MAX_SHOWN_NAME), tool.signature.line, tool.summary)
 
 
 def named_server(name: str, servers: Iterable[str]) -> str | None:

@@ -32,7 +32,7 @@ PAUSE_S = 1.0
 _VERSION: Final = 1
 
 
-class Learned:
+class ShapeStore:
     """The shapes that were seen, by tool."""
 
     def __init__(self, path: Path | None = None) -> None:

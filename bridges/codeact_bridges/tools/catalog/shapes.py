@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from codeact_bridges.text import cut, one_line
-from codeact_bridges.values import Data, JsonValue, Media, Parts, ToolValue
+from codeact_bridges.values import Data, JsonValue, Media, ToolParts, ToolValue
 
 MAX_DEPTH = 5
 MAX_KEYS = 24
@@ -51,7 +51,7 @@ def shape_of(value: ToolValue) -> Shape:
             return _shape(inner, 0)
         case Media(kind):
             return Shape(frozenset({kind.capitalize()}))
-        case Parts(parts):
+        case ToolParts(parts):
             return Shape(items=_merge_all([shape_of(part) for part in parts[:MAX_ITEMS]]))
         case _:
             return Shape(frozenset({"Link"}))

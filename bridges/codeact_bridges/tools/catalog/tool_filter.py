@@ -17,7 +17,7 @@ from codeact_bridges.text import one_line
 from codeact_bridges.tools.catalog.argument_check import is_closed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.schema import Schema, mapping, properties, required, sequence
-from codeact_bridges.tools.spec import Offer
+from codeact_bridges.tools.spec import ToolFilter
 from codeact_bridges.values import JsonValue
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ MAX_MISFITS = 20
 """Settings without a tool that are told of one server."""
 
 
-def offered(tools: Iterable[CatalogTool], offer: Offer) -> tuple[CatalogTool, ...]:
+def filtered(tools: Iterable[CatalogTool], offer: ToolFilter) -> tuple[CatalogTool, ...]:
     """The tools that programs get, in the form in which they get them."""
-    if offer == Offer():
+    if offer == ToolFilter():
         return tuple(tools)
     let_through = [tool for tool in tools if _is_let_through(tool, offer)]
     taken = {tool.name for tool in let_through if tool.name not in offer.rename}
@@ -54,7 +54,7 @@ def offered(tools: Iterable[CatalogTool], offer: Offer) -> tuple[CatalogTool, ..
     return tuple(given)
 
 
-def misfits(tools: Iterable[CatalogTool], offer: Offer, ruled: Iterable[str] = ()) -> tuple[str, ...]:
+def unmatched(tools: Iterable[CatalogTool], offer: ToolFilter, ruled: Iterable[str] = ()) -> tuple[str, ...]:
     """What the operator says of tools that the server does not have, each as a phrase: a slip of the pen in `deny`
     would allow.
 
@@ -66,7 +66,7 @@ def misfits(tools: Iterable[CatalogTool], offer: Offer, ruled: Iterable[str] = (
     return (*found[:MAX_MISFITS], *([f"and {more} more"] if more > 0 else []))
 
 
-def _misfits(tools: Sequence[CatalogTool], offer: Offer, ruled: Iterable[str]) -> Iterator[str]:
+def _misfits(tools: Sequence[CatalogTool], offer: ToolFilter, ruled: Iterable[str]) -> Iterator[str]:
     own = [tool.name for tool in tools]
     patterns = {
         "allow": offer.allow,
@@ -119,7 +119,7 @@ def fits(pattern: str, name: str) -> bool:
     return bool(_compiled(pattern).match(name) or _compiled(_folded(pattern)).match(_folded(name)))
 
 
-def _is_let_through(tool: CatalogTool, offer: Offer) -> bool:
+def _is_let_through(tool: CatalogTool, offer: ToolFilter) -> bool:
     if offer.read_only and not tool.read_only:
         return False
     if any(fits(pattern, tool.name) for pattern in offer.deny):
@@ -127,7 +127,7 @@ def _is_let_through(tool: CatalogTool, offer: Offer) -> bool:
     return not offer.allow or any(fits(pattern, tool.name) for pattern in offer.allow)
 
 
-def _fixed_for(tool: CatalogTool, offer: Offer) -> dict[str, JsonValue]:
+def _fixed_for(tool: CatalogTool, offer: ToolFilter) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     for pattern, arguments in offer.fixed.items():
         if fits(pattern, tool.name):

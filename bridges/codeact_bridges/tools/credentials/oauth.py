@@ -22,7 +22,7 @@ from mcp.shared.auth import (
 )
 from pydantic import AnyUrl, BaseModel, ValidationError
 
-from codeact_bridges.tools.credentials.secret_store import InMemory, Keeper, name_for
+from codeact_bridges.tools.credentials.secret_store import MemorySecretStore, SecretStore, name_for
 from codeact_bridges.tools.spec import HttpServer, OAuth
 
 # It logs each failure with its traceback. We say the reason once, as that of the server.
@@ -48,10 +48,10 @@ class _Record(BaseModel, frozen=True):
     resource: ProtectedResourceMetadata | None = None
 
 
-class Access:
+class TokenStore:
     """The access to one server, as it is kept. What `mcp` calls a token storage."""
 
-    def __init__(self, spec: HttpServer, keeper: Keeper) -> None:
+    def __init__(self, spec: HttpServer, keeper: SecretStore) -> None:
         self.name = name_for(spec.name, spec.url)
         self._keeper = keeper
         self._client: OAuthClientInformationFull | None = _known_client(spec.oauth) if spec.oauth else None
@@ -99,7 +99,7 @@ class _Provider(OAuthClientProvider):
 
     async def _initialize(self) -> None:
         await super()._initialize()
-        access = cast(Access, self.context.storage)
+        access = cast(TokenStore, self.context.storage)
         if (record := await access.record()) is None or self.context.current_tokens is None:
             return
         self.context.update_token_expiry(self.context.current_tokens)
@@ -109,7 +109,7 @@ class _Provider(OAuthClientProvider):
 
 def provider(
     spec: HttpServer,
-    access: Access,
+    access: TokenStore,
     *,
     redirect_uri: str = ANY_REDIRECT,
     show: Callable[[str], Awaitable[None]] | None = None,
@@ -155,9 +155,9 @@ def provider(
 class Credentials:
     """The access to each server that asks for it, for all connections of this process."""
 
-    def __init__(self, keeper: Keeper | None = None) -> None:
-        self._keeper = keeper or InMemory()
-        self._own = InMemory()
+    def __init__(self, keeper: SecretStore | None = None) -> None:
+        self._keeper = keeper or MemorySecretStore()
+        self._own = MemorySecretStore()
         """Tokens that we can have again at any time: never written down."""
 
     async def auth(self, spec: HttpServer) -> httpx2.Auth | None:
@@ -165,8 +165,8 @@ class Credentials:
         if spec.oauth is None:
             return None
         if spec.oauth.grant == "client_credentials":
-            return provider(spec, Access(spec, self._own))
-        access = Access(spec, self._keeper)
+            return provider(spec, TokenStore(spec, self._own))
+        access = TokenStore(spec, self._keeper)
         if await access.get_tokens() is None:
             # Before anything is sent: `mcp` would register us as a new client at every attempt.
             raise LoginNeededError(spec.name)
@@ -188,4 +188,4 @@ def _known_client(oauth: OAuth) -> OAuthClientInformationFull | None:
     )
 
 
-__all__ = ["ANY_REDIRECT", "Access", "Credentials", "LoginNeededError", "OAuthFlowError", "provider"]
+__all__ = ["ANY_REDIRECT", "Credentials", "LoginNeededError", "OAuthFlowError", "TokenStore", "provider"]

@@ -28,7 +28,7 @@ KEYRING_TIMEOUT_S = 10.0
 MAX_BYTES = 1_000_000
 
 
-class Keeper(Protocol):
+class SecretStore(Protocol):
     """Keeps texts by name. A name is a server's, with what tells it from others of that name."""
 
     async def load(self, name: str) -> str | None: ...
@@ -38,7 +38,7 @@ class Keeper(Protocol):
     async def forget(self, name: str) -> None: ...
 
 
-class InMemory:
+class MemorySecretStore:
     """Keeps them as long as it lives."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class InMemory:
         self.texts.pop(name, None)
 
 
-class InFiles:
+class FileSecretStore:
     """Keeps each in a file of its own in `folder`, mode 0600."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,10 +83,10 @@ class _Keyring(Protocol):
     def delete_password(self, service: str, name: str, /) -> None: ...
 
 
-class InKeyring:
+class KeyringSecretStore:
     """Keeps them in the system's keyring; what that does not take (Windows: more than 2.5 kB), with `otherwise`."""
 
-    def __init__(self, keyring: _Keyring, otherwise: Keeper) -> None:
+    def __init__(self, keyring: _Keyring, otherwise: SecretStore) -> None:
         self._keyring, self._otherwise = keyring, otherwise
 
     async def load(self, name: str) -> str | None:
@@ -120,9 +120,9 @@ class InKeyring:
         return None
 
 
-def keeper_in(folder: Path) -> Keeper:
+def open_secret_store(folder: Path) -> SecretStore:
     """The system's keyring where there is one, else files in `folder`."""
-    files = InFiles(folder)
+    files = FileSecretStore(folder)
     try:
         keyring = importlib.import_module("keyring")
         usable: bool = keyring.get_keyring().priority >= 1
@@ -130,7 +130,7 @@ def keeper_in(folder: Path) -> Keeper:
     except Exception as exc:  # noqa: BLE001
         log.debug("no keyring: %r", exc)
         return files
-    return InKeyring(cast(_Keyring, keyring), files) if usable else files
+    return KeyringSecretStore(cast(_Keyring, keyring), files) if usable else files
 
 
 def name_for(server: str, url: str) -> str:

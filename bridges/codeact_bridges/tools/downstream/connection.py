@@ -36,9 +36,9 @@ from codeact_bridges.errors import CallTimedOut, DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.downstream.elicitation import MAX_ROUNDS, answers_to, declared
 from codeact_bridges.tools.downstream.failure_text import reason_of
-from codeact_bridges.tools.port import Answerer, Progress
+from codeact_bridges.tools.port import ClientRequests, Progress
 from codeact_bridges.tools.transports.streams import CAPABILITIES_KEY
-from codeact_bridges.tools.transports.transport import Wire
+from codeact_bridges.tools.transports.transport import Transport
 from codeact_bridges.values import JsonValue
 
 LISTEN_PAUSE_S = 5.0
@@ -72,7 +72,7 @@ class CallLostError(Exception):
 class Connection:
     """What is known of one connection, and the way to call over it."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Transport) -> None:
         self.wire = wire
         self.client: Client | None = None
         """Set when it is ready."""
@@ -117,7 +117,7 @@ class Connection:
         arguments: Mapping[str, JsonValue],
         timeout_s: float,
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> CallToolResult:
         """Call `tool`. Raises `CallTimedOut`, `DownstreamFailed`, or `CallLostError`; an `isError` result is a
         result. Each time the server asks something, `timeout_s` begins anew with the answer."""

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.downstream.failure_text import reason_of
-from codeact_bridges.tools.port import Answerer, QuestionKind, ServerQuestion
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientRequests
 from codeact_bridges.values import JsonValue
 
 MAX_ROUNDS = 10
@@ -38,14 +38,14 @@ MAX_QUESTION_CHARS = 100_000
 _RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
 
 
-def declared(answerer: Answerer) -> JsonValue:
+def declared(answerer: ClientRequests) -> JsonValue:
     """The client capabilities that a call with this answerer declares."""
     modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in answerer.serves}
     others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in answerer.serves}
     return others | ({"elicitation": modes} if modes else {})
 
 
-async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: Answerer | None) -> InputResponses:
+async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: ClientRequests | None) -> InputResponses:
     """The answers to all that the server asks, one after the other: a person reads one question at a time.
 
     Raises:
@@ -69,7 +69,7 @@ async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: An
     return found
 
 
-def _question(request: InputRequest, tool: CatalogTool) -> ServerQuestion:
+def _question(request: InputRequest, tool: CatalogTool) -> ClientRequest:
     """The question, without what was never declared: a look at the client's other context, tools for its model.
 
     Raises:
@@ -84,10 +84,10 @@ def _question(request: InputRequest, tool: CatalogTool) -> ServerQuestion:
         raise DownstreamFailed(tool.server, tool.name, "it wants the client's model to use tools, which nobody offered")
     if (size := len(json.dumps(params))) > MAX_QUESTION_CHARS:
         raise DownstreamFailed(tool.server, tool.name, f"it asks a question of {size:,} characters")
-    return ServerQuestion(tool.server, tool.name, _kind(request), cast("dict[str, JsonValue]", params))
+    return ClientRequest(tool.server, tool.name, _kind(request), cast("dict[str, JsonValue]", params))
 
 
-def _kind(request: InputRequest) -> QuestionKind:
+def _kind(request: InputRequest) -> ClientRequestKind:
     match request:
         case ElicitRequest(params=ElicitRequestURLParams()):
             return "url"

@@ -11,13 +11,13 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult
 
-from codeact_bridges.tools.credentials.oauth import Access, OAuthFlowError, provider
-from codeact_bridges.tools.credentials.secret_store import InMemory, Keeper
+from codeact_bridges.tools.credentials.oauth import OAuthFlowError, TokenStore, provider
+from codeact_bridges.tools.credentials.secret_store import MemorySecretStore, SecretStore
 from codeact_bridges.tools.downstream.failure_text import reason_of
 from codeact_bridges.tools.downstream.tool_list import list_tools
 from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.tools.transports.server_log import ServerLog
-from codeact_bridges.tools.transports.transport import Wire
+from codeact_bridges.tools.transports.transport import Transport
 
 LOGIN_TIMEOUT_S = 300.0
 """Time for a person to find a password, and a telephone."""
@@ -31,7 +31,7 @@ class LoginFailedError(Exception):
     """Nobody logged in, or the server did not accept it. Still usable: the access there was before."""
 
 
-async def log_in(spec: HttpServer, keeper: Keeper, show: Callable[[str], Awaitable[None]]) -> int | None:
+async def log_in(spec: HttpServer, keeper: SecretStore, show: Callable[[str], Awaitable[None]]) -> int | None:
     """Log in to `spec` and keep the access. How many tools it has, or None if it does not ask for a login.
 
     `show` gets the address that a person must open.
@@ -41,8 +41,8 @@ async def log_in(spec: HttpServer, keeper: Keeper, show: Callable[[str], Awaitab
     """
     assert spec.oauth is not None
     # What there was stays until there is something new; and a new registration knows where we listen this time.
-    tried = InMemory()
-    access = Access(spec, tried)
+    tried = MemorySecretStore()
+    access = TokenStore(spec, tried)
     try:
         with anyio.fail_after(LOGIN_TIMEOUT_S):
             async with _listening(spec.oauth.redirect_port) as browser:
@@ -54,7 +54,7 @@ async def log_in(spec: HttpServer, keeper: Keeper, show: Callable[[str], Awaitab
                 auth = provider(
                     spec, access, redirect_uri=browser.address, show=show_and_expect, come_back=browser.result
                 )
-                wire = Wire(spec, ServerLog(None), auth)
+                wire = Transport(spec, ServerLog(None), auth)
                 async with Client(
                     wire.target, mode="legacy" if spec.era == "handshake" else "auto", cache=None
                 ) as client:

@@ -30,7 +30,7 @@ from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.schema import wrapped_result
 from codeact_bridges.tools.downstream.literals import MAX_CHARS, literal_or_text
 from codeact_bridges.tools.transports.json_limits import has_too_many_parts
-from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
+from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts, ToolValue
 
 DEFAULT_LIMIT_BYTES = 16_000_000
 MAX_ERROR = 4_000
@@ -74,7 +74,7 @@ def _value_and_size(tool: CatalogTool, result: CallToolResult, limit_bytes: int)
     if not media:
         return Data(structured), size
     # Pictures are not in the structured part, and are what the tool was called for.
-    return Parts((Data(structured), *(value for value, _ in media))), size + sum(size for _, size in media)
+    return ToolParts((Data(structured), *(value for value, _ in media))), size + sum(size for _, size in media)
 
 
 def _unwrapped(value: JsonValue) -> JsonValue:
@@ -102,7 +102,7 @@ def _as_one(parts: Sequence[tuple[Data | Media | Link, int]]) -> tuple[ToolValue
         return parts[0]
     if not parts:
         return Data(None), 0
-    return Parts(tuple(value for value, _ in parts)), sum(size for _, size in parts)
+    return ToolParts(tuple(value for value, _ in parts)), sum(size for _, size in parts)
 
 
 def _part(server: str, part: ContentBlock, read: Callable[[str], JsonValue]) -> tuple[Data | Media | Link, int]:

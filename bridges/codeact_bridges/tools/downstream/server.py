@@ -22,16 +22,16 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.catalog.tool_filter import misfits, offered
+from codeact_bridges.tools.catalog.tool_filter import filtered, unmatched
 from codeact_bridges.tools.credentials.oauth import Credentials, LoginNeededError
 from codeact_bridges.tools.downstream.connection import CallLostError, Connection
 from codeact_bridges.tools.downstream.failure_text import is_hang_up, reason_of
 from codeact_bridges.tools.downstream.health import Backoff, ServerStatus, State
 from codeact_bridges.tools.downstream.tool_list import list_tools
-from codeact_bridges.tools.port import Answerer, Progress
+from codeact_bridges.tools.port import ClientRequests, Progress
 from codeact_bridges.tools.spec import HttpServer, ServerSpec
 from codeact_bridges.tools.transports.server_log import ServerLog
-from codeact_bridges.tools.transports.transport import Wire
+from codeact_bridges.tools.transports.transport import Transport
 from codeact_bridges.values import JsonValue
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ T = TypeVar("T")
 _CLIENT_INFO: Final = Implementation(name="codeact-mcp", version="0.1.0")
 
 
-class Downstream:
+class DownstreamServer:
     """A downstream server that we keep connected to."""
 
     def __init__(
@@ -138,7 +138,7 @@ class Downstream:
         tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         on_progress: Progress | None = None,
-        answerer: Answerer | None = None,
+        answerer: ClientRequests | None = None,
     ) -> CallToolResult:
         """Call `tool` on this server. Raises `CallTimedOut` or `DownstreamFailed`; an `isError` result is a result."""
         timeout_s = tool.timeout_s or self.spec.call_timeout_s
@@ -245,7 +245,7 @@ class Downstream:
             except LoginNeededError as exc:
                 self._reason, self._backoff = str(exc), self._backoff.failed()
                 return
-            connection = Connection(Wire(self.spec, self._log, auth))
+            connection = Connection(Transport(self.spec, self._log, auth))
             self._reason = await self._hold(connection, era)
             if connection.ready_since is not None:
                 lasted_s = anyio.current_time() - connection.ready_since
@@ -332,11 +332,11 @@ class Downstream:
     async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
         """What programs get of the server's tools. Tells of settings that fit none of them, once."""
         tools = await list_tools(client, self.spec.name)
-        found = misfits(tools, self.spec.offer, self.spec.ruled)
+        found = unmatched(tools, self.spec.offer, self.spec.ruled)
         if found and found != self._misfits:
             log.warning("server %r: settings without effect: %s", self.spec.name, "; ".join(found))
         self._misfits = found
-        return offered(tools, self.spec.offer)
+        return filtered(tools, self.spec.offer)
 
     def _keep(self, tools: tuple[CatalogTool, ...]) -> None:
         """Take over a list, unless it says what we knew: then nobody need be told, and what was made of it stays."""

@@ -24,7 +24,7 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
-from codeact_bridges.system.child_process import Child, Ended, spawn
+from codeact_bridges.system.child_process import ChildProcess, ProcessEnded, spawn
 from codeact_bridges.text import one_line
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
@@ -77,7 +77,7 @@ class ServerProcess:
     def __init__(self, spec: StdioServer, server_log: ServerLog) -> None:
         self._spec = spec
         self._stderr = server_log
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self._messages: _Messages | None = None
         self._stopped_by_force = False
 
@@ -122,7 +122,7 @@ class ServerProcess:
 class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
     """The stream of what the server writes, a message a line."""
 
-    def __init__(self, child: Child, name: str) -> None:
+    def __init__(self, child: ChildProcess, name: str) -> None:
         self._child, self._name = child, name
         self._pending = bytearray()
         self._lines: deque[bytes] = deque()
@@ -145,7 +145,7 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
             self._lines.clear()
             self._child.drop_the_rest()
             return exc
-        except Ended:
+        except ProcessEnded:
             with anyio.move_on_after(LAST_BREATH_S):
                 await self._child.wait()
             raise anyio.EndOfStream from None
@@ -202,7 +202,7 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
 class _Requests(ObjectSendStream[SessionMessage]):
     """The stream of what is sent to the server."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: ChildProcess) -> None:
         self._child = child
 
     async def send(self, item: SessionMessage) -> None:
@@ -222,7 +222,7 @@ class _Requests(ObjectSendStream[SessionMessage]):
         """The process is closed by `ServerProcess`."""
 
 
-async def _stop(child: Child, name: str) -> bool:
+async def _stop(child: ChildProcess, name: str) -> bool:
     """End the process and all that it started: politely, then not. Takes at most 2.5 s. Whether it ended by itself."""
     child.drop_the_rest()  # a server stuck in a write could not end
     child.close_stdin()
@@ -239,14 +239,14 @@ async def _stop(child: Child, name: str) -> bool:
     return ended_by_itself
 
 
-async def _ended_within(child: Child, seconds: float) -> bool:
+async def _ended_within(child: ChildProcess, seconds: float) -> bool:
     with anyio.move_on_after(seconds):
         await child.wait()
         return True
     return False
 
 
-def _signal_group(child: Child, number: signal.Signals) -> None:
+def _signal_group(child: ChildProcess, number: signal.Signals) -> None:
     # The group's id is the leader's pid (`start_new_session`), and stays taken for as long as the group has a member.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)

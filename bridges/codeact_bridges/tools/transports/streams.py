@@ -14,7 +14,7 @@ CAPABILITIES_KEY: Final = "codeact-mcp/capabilities"
 """In the `_meta` of a request on its way to the transport, which says with it what this one call can be asked."""
 
 
-class Reading:
+class WatchedReadStream:
     """A read stream that tells when it ends, and passes every message through `look`."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Reading:
         await self.aclose()
 
 
-class Writing:
+class DeclaringWriteStream:
     """A write stream that puts what one call declares where the protocol has it: the session declares the same for all
     calls of a connection, and who can be asked depends on whose call it is."""
 

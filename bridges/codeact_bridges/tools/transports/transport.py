@@ -24,7 +24,7 @@ from codeact_bridges.tools.transports.http import HttpClient, http_client
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES
 from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.sse import sse_streams
-from codeact_bridges.tools.transports.streams import Reading, Writing
+from codeact_bridges.tools.transports.streams import DeclaringWriteStream, WatchedReadStream
 from codeact_bridges.tools.transports.tool_list_repair import with_valid_tools
 
 if sys.platform == "win32":
@@ -33,7 +33,7 @@ else:
     from codeact_bridges.tools.transports.stdio import ServerProcess
 
 
-class Wire:
+class Transport:
     """One attempt to reach a server. `target` is for `mcp.Client`; the rest says how things stand."""
 
     def __init__(self, spec: ServerSpec, server_log: ServerLog, auth: httpx2.Auth | None = None) -> None:
@@ -74,7 +74,7 @@ class Wire:
     ) -> AsyncGenerator[TransportStreams]:
         try:
             async with transport as (read, write):
-                yield Reading(read, self.ended.set, self._repaired), Writing(write)
+                yield WatchedReadStream(read, self.ended.set, self._repaired), DeclaringWriteStream(write)
         finally:
             self.ended.set()
 

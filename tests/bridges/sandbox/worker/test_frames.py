@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeact_bridges.sandbox.worker.frames import HEADER_BYTES, Frame, FrameReader, Kind, WireError, encode
+from codeact_bridges.sandbox.worker.frames import HEADER_BYTES, Frame, FrameKind, FrameReader, WireError, encode
 
 LIMIT_BYTES = 200
 
-frames = st.lists(st.builds(Frame, st.sampled_from(Kind), st.binary(max_size=LIMIT_BYTES - 1)), max_size=20)
+frames = st.lists(st.builds(Frame, st.sampled_from(FrameKind), st.binary(max_size=LIMIT_BYTES - 1)), max_size=20)
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -43,7 +43,7 @@ def test_a_length_outside_the_limit_is_refused_before_its_body_arrives(length: i
 
 def test_a_frame_of_the_very_limit_is_read() -> None:
     body = b"x" * (LIMIT_BYTES - 1)
-    assert list(FrameReader(LIMIT_BYTES).feed(encode(Kind.DONE, body))) == [Frame(Kind.DONE, body)]
+    assert list(FrameReader(LIMIT_BYTES).feed(encode(FrameKind.DONE, body))) == [Frame(FrameKind.DONE, body)]
 
 
 @pytest.mark.parametrize("number", [0, 200])
@@ -54,11 +54,11 @@ def test_an_unknown_kind_is_refused(number: int) -> None:
 
 def test_a_header_that_has_not_arrived_whole_is_waited_for() -> None:
     reader = FrameReader(LIMIT_BYTES)
-    data = encode(Kind.ASK, b"")
+    data = encode(FrameKind.ASK, b"")
     assert list(reader.feed(data[: HEADER_BYTES - 1])) == []
-    assert list(reader.feed(data[HEADER_BYTES - 1 :])) == [Frame(Kind.ASK, b"")]
+    assert list(reader.feed(data[HEADER_BYTES - 1 :])) == [Frame(FrameKind.ASK, b"")]
 
 
 def test_a_body_that_is_not_utf_8_is_an_error_where_text_is_asked_for() -> None:
     with pytest.raises(WireError, match="ASK is not UTF-8"):
-        _ = Frame(Kind.ASK, b"\xff").text
+        _ = Frame(FrameKind.ASK, b"\xff").text

@@ -25,7 +25,7 @@ from codeact_bridges.sandbox.worker.seccomp import (
     PRLIMIT,
     seccomp_filter,
 )
-from codeact_bridges.sandbox.worker_process import Setup, WorkerProcess, worker_command
+from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup, worker_command
 
 # pyright: reportPrivateUsage=false
 
@@ -92,7 +92,7 @@ async def tried_in_a_worker(name: str) -> Any:
     with anyio.fail_after(GUARD_S):
         support = str(Path(scripted_worker.__file__).parent)
         worker = await WorkerProcess.start(
-            Setup("wasmtime", 64, 100_000), [*worker_command("scripted_worker"), support]
+            WorkerSetup("wasmtime", 64, 100_000), [*worker_command("scripted_worker"), support]
         )
         try:
             if "no file, socket, process or foreign memory (seccomp)" not in worker.info.hardened:

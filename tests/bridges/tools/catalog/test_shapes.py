@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codeact_bridges.tools.catalog.shapes import MAX_TEXT, from_plain, merged, plain, shape_of
-from codeact_bridges.values import Data, JsonValue, Link, Media, Parts
+from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def test_what_is_no_shape_is_refused(found: object) -> None:
 
 def test_media_and_parts_have_shapes() -> None:
     assert (
-        str(shape_of(Parts((Data("x"), Media("image", "image/png", ""), Link("u", "n"))))) == "list[Image | Link | str]"
+        str(shape_of(ToolParts((Data("x"), Media("image", "image/png", ""), Link("u", "n")))))
+        == "list[Image | Link | str]"
     )
 
 

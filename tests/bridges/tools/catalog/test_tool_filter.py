@@ -7,8 +7,8 @@ import pytest
 
 from codeact_bridges.errors import BadArguments
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
-from codeact_bridges.tools.catalog.tool_filter import MAX_MISFITS, misfits, offered
-from codeact_bridges.tools.spec import Offer
+from codeact_bridges.tools.catalog.tool_filter import MAX_MISFITS, filtered, unmatched
+from codeact_bridges.tools.spec import ToolFilter
 
 ISSUES: dict[str, Any] = {
     "type": "object",
@@ -22,55 +22,55 @@ def tool(name: str, schema: dict[str, Any] | None = None, *, read_only: bool = F
     return CatalogTool("hub", name, input_schema=schema or {"type": "object"}, read_only=read_only)
 
 
-def names(offer: Offer, *tools: CatalogTool) -> list[str]:
-    return [one.name for one in offered(tools, offer)]
+def names(offer: ToolFilter, *tools: CatalogTool) -> list[str]:
+    return [one.name for one in filtered(tools, offer)]
 
 
 def test_without_an_allow_list_every_tool_is_there() -> None:
-    assert names(Offer(), tool("get"), tool("drop")) == ["get", "drop"]
+    assert names(ToolFilter(), tool("get"), tool("drop")) == ["get", "drop"]
 
 
 def test_an_allow_list_leaves_out_all_others() -> None:
-    assert names(Offer(allow=("get_*", "list?")), tool("get_a"), tool("lists"), tool("drop")) == ["get_a", "lists"]
+    assert names(ToolFilter(allow=("get_*", "list?")), tool("get_a"), tool("lists"), tool("drop")) == ["get_a", "lists"]
 
 
 def test_a_denied_tool_is_not_there_even_if_it_is_allowed() -> None:
-    assert names(Offer(allow=("*",), deny=("drop*",)), tool("get"), tool("drop-all")) == ["get"]
+    assert names(ToolFilter(allow=("*",), deny=("drop*",)), tool("get"), tool("drop-all")) == ["get"]
 
 
 def test_a_hyphen_in_a_pattern_means_an_underscore_too_and_inside_brackets_a_range() -> None:
-    assert names(Offer(allow=("git-status", "tool_[a-c]")), tool("git_status"), tool("tool-b")) == ["git_status"]
-    assert names(Offer(allow=("tool_[a-c]",)), tool("tool_b"), tool("tool_d")) == ["tool_b"]
+    assert names(ToolFilter(allow=("git-status", "tool_[a-c]")), tool("git_status"), tool("tool-b")) == ["git_status"]
+    assert names(ToolFilter(allow=("tool_[a-c]",)), tool("tool_b"), tool("tool_d")) == ["tool_b"]
 
 
 def test_only_tools_that_say_that_they_only_read_are_there_where_that_is_asked() -> None:
-    assert names(Offer(read_only=True, allow=("*",)), tool("get", read_only=True), tool("put")) == ["get"]
+    assert names(ToolFilter(read_only=True, allow=("*",)), tool("get", read_only=True), tool("put")) == ["get"]
 
 
 def test_a_renamed_tool_is_called_by_its_new_name_and_sent_by_its_own() -> None:
-    (renamed,) = offered([tool("search_repositories_v2")], Offer(rename={"search_repositories_v2": "search"}))
+    (renamed,) = filtered([tool("search_repositories_v2")], ToolFilter(rename={"search_repositories_v2": "search"}))
     assert Catalog((renamed,), ("hub",)).resolve("hub.search").own_name == "search_repositories_v2"
     assert renamed.signature.line.startswith("hub.search(")
 
 
 def test_patterns_are_over_the_servers_own_names() -> None:
-    assert names(Offer(deny=("drop",), rename={"drop": "tidy"}), tool("drop")) == []
-    assert names(Offer(deny=("tidy",), rename={"drop": "tidy"}), tool("drop")) == ["tidy"]
+    assert names(ToolFilter(deny=("drop",), rename={"drop": "tidy"}), tool("drop")) == []
+    assert names(ToolFilter(deny=("tidy",), rename={"drop": "tidy"}), tool("drop")) == ["tidy"]
 
 
 def test_a_name_that_another_tool_has_is_not_given_a_second_time(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert names(Offer(rename={"find": "search"}), tool("search"), tool("find")) == ["search", "find"]
+        assert names(ToolFilter(rename={"find": "search"}), tool("search"), tool("find")) == ["search", "find"]
     assert "'find' cannot be called 'search'" in caplog.text
 
 
 def test_two_tools_may_swap_their_names() -> None:
-    swapped = offered([tool("a"), tool("b")], Offer(rename={"a": "b", "b": "a"}))
+    swapped = filtered([tool("a"), tool("b")], ToolFilter(rename={"a": "b", "b": "a"}))
     assert [(one.name, one.own_name) for one in swapped] == [("b", "a"), ("a", "b")]
 
 
 def test_a_fixed_argument_is_in_no_signature_schema_or_description_of_the_tool() -> None:
-    (fixed,) = offered([tool("issues", ISSUES)], Offer(fixed={"*": {"repo": "me/app"}}))
+    (fixed,) = filtered([tool("issues", ISSUES)], ToolFilter(fixed={"*": {"repo": "me/app"}}))
     assert fixed.signature.line == 'hub.issues(state: Literal["open", "closed"])'
     assert "repo" not in Catalog((fixed,), ("hub",)).describe("issues")
     assert "repo" not in str(fixed.input_schema)
@@ -81,7 +81,7 @@ def test_a_fixed_argument_is_in_no_signature_schema_or_description_of_the_tool()
 
 @pytest.mark.parametrize("schema", [ISSUES, {"type": "object"}])
 def test_a_program_cannot_pass_a_fixed_argument(schema: dict[str, Any]) -> None:
-    (fixed,) = offered([tool("issues", schema)], Offer(fixed={"issues": {"repo": "me/app"}}))
+    (fixed,) = filtered([tool("issues", schema)], ToolFilter(fixed={"issues": {"repo": "me/app"}}))
     with pytest.raises(BadArguments, match="there is no 'repo'") as caught:
         fixed.check({"repo": "you/app", "state": "open"})
     assert "me/app" not in str(caught.value)
@@ -89,13 +89,13 @@ def test_a_program_cannot_pass_a_fixed_argument(schema: dict[str, Any]) -> None:
 
 def test_a_fixed_argument_that_a_tool_does_not_take_is_not_sent_to_it() -> None:
     closed: dict[str, Any] = {"type": "object", "properties": {"id": {}}, "additionalProperties": False}
-    fixed = offered([tool("get", closed), tool("open")], Offer(fixed={"*": {"repo": "me/app"}}))
+    fixed = filtered([tool("get", closed), tool("open")], ToolFilter(fixed={"*": {"repo": "me/app"}}))
     assert [one.fixed for one in fixed] == [{}, {"repo": "me/app"}]
 
 
 def test_the_first_pattern_that_names_an_argument_or_fits_a_tool_decides() -> None:
-    offer = Offer(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, timeouts_s={"get*": 5.0, "*": 1.0})
-    got, other = offered([tool("get"), tool("put")], offer)
+    offer = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, timeouts_s={"get*": 5.0, "*": 1.0})
+    got, other = filtered([tool("get"), tool("put")], offer)
     assert (got.fixed, got.timeout_s) == ({"a": 1, "b": 3}, 5.0)
     assert (other.fixed, other.timeout_s) == ({"a": 2, "b": 3}, 1.0)
 
@@ -106,19 +106,19 @@ def test_a_fixed_argument_is_gone_from_alternatives_too() -> None:
         "required": ["state"],
         "anyOf": [{"required": ["repo"]}, {"properties": {"repo": {}}}],
     }
-    (fixed,) = offered([tool("issues", schema)], Offer(fixed={"*": {"repo": "me/app"}}))
+    (fixed,) = filtered([tool("issues", schema)], ToolFilter(fixed={"*": {"repo": "me/app"}}))
     assert "repo" not in str(fixed.input_schema)
 
 
 def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
-    offer = Offer(
+    offer = ToolFilter(
         allow=("get*", "lsit"),
         deny=("drpo", "rm-*"),
         rename={"gte": "fetch", "get": "read"},
         fixed={"dorp": {"repo": "a"}},
         timeouts_s={"drop": 1, "no-such": 2},
     )
-    assert misfits([tool("get"), tool("drop"), tool("list")], offer, ("drop", "read", "raed")) == (
+    assert unmatched([tool("get"), tool("drop"), tool("list")], offer, ("drop", "read", "raed")) == (
         'allow: "lsit" fits no tool (did you mean "list"?)',
         'deny: "drpo" fits no tool (did you mean "drop"?)',
         'deny: "rm-*" fits no tool',
@@ -131,25 +131,25 @@ def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
 
 def test_a_fixed_argument_that_no_tool_has_is_told_and_one_that_some_have_is_not() -> None:
     tools = [tool("issues", ISSUES), tool("other", {"type": "object", "properties": {}})]
-    offer = Offer(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
-    assert misfits(tools, offer) == (
+    offer = ToolFilter(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
+    assert unmatched(tools, offer) == (
         'fixed."issues": no tool that it fits has an argument "rpeo" (did you mean "repo"?)',
         'fixed."other": no tool that it fits has an argument "repo"',
     )
 
 
 def test_a_fixed_argument_of_a_tool_that_takes_any_is_no_slip() -> None:
-    assert misfits([tool("any", {"type": "object"})], Offer(fixed={"any": {"repo": "a"}})) == ()
+    assert unmatched([tool("any", {"type": "object"})], ToolFilter(fixed={"any": {"repo": "a"}})) == ()
 
 
 def test_a_rule_for_a_tool_that_is_kept_from_programs_is_no_slip_and_one_by_a_renamed_tools_old_name_is() -> None:
-    offer = Offer(deny=("drop",), rename={"search_v2": "search"})
-    assert misfits([tool("drop"), tool("search_v2")], offer, ("drop", "search", "search_v2")) == (
+    offer = ToolFilter(deny=("drop",), rename={"search_v2": "search"})
+    assert unmatched([tool("drop"), tool("search_v2")], offer, ("drop", "search", "search_v2")) == (
         'policy.rules: "search_v2" fits no tool (did you mean "search"?)',
     )
 
 
 def test_of_very_many_settings_without_a_tool_some_are_told() -> None:
-    found = misfits([], Offer(deny=tuple(f"a{number}" for number in range(500))))
+    found = unmatched([], ToolFilter(deny=tuple(f"a{number}" for number in range(500))))
     assert len(found) == MAX_MISFITS + 1
     assert found[-1] == "and 480 more"

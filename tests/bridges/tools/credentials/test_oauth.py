@@ -14,8 +14,8 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from codeact_bridges.errors import DownstreamFailed
-from codeact_bridges.tools.bridge import Tools
-from codeact_bridges.tools.credentials.secret_store import InFiles, InMemory, name_for
+from codeact_bridges.tools.bridge import ToolsBridge
+from codeact_bridges.tools.credentials.secret_store import FileSecretStore, MemorySecretStore, name_for
 from codeact_bridges.tools.downstream.login import LoginFailedError, log_in
 from codeact_bridges.tools.spec import HttpServer, OAuth
 from codeact_bridges.values import Data, ToolValue
@@ -55,8 +55,8 @@ def token(value: ToolValue) -> str:
 async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) -> None:
     with anyio.fail_after(40):
         async with guarded() as spec:
-            assert await log_in(spec, InFiles(tmp_path), browser) == 1
-            async with Tools([spec], keeper=InFiles(tmp_path)) as tools:
+            assert await log_in(spec, FileSecretStore(tmp_path), browser) == 1
+            async with ToolsBridge([spec], keeper=FileSecretStore(tmp_path)) as tools:
                 assert token(await tools.call("token", {})).startswith("authorization_code")
     assert {name: mode & 0o777 for name, mode in files_in(tmp_path).items()} == {
         f"{name_for('guarded', spec.url)}.json": 0o600
@@ -64,13 +64,13 @@ async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) ->
 
 
 async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new_registration() -> None:
-    keeper = InMemory()
+    keeper = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
             await log_in(spec, keeper, browser)
             (name,) = keeper.texts
             keeper.texts[name] = json.dumps({**json.loads(keeper.texts[name]), "expires_at": 1})
-            async with Tools([spec], keeper=keeper) as tools:
+            async with ToolsBridge([spec], keeper=keeper) as tools:
                 value = await tools.call("token", {})
     assert token(value).startswith("refresh_token")
     assert isinstance(value, Data)
@@ -81,23 +81,23 @@ async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new
 async def test_without_a_login_a_server_fails_with_the_command_that_helps_and_hears_nothing() -> None:
     with anyio.fail_after(10):
         spec = HttpServer(name="guarded", url="http://127.0.0.1:9/mcp", oauth=OAuth())
-        async with Tools([spec], keeper=InMemory()) as tools:
+        async with ToolsBridge([spec], keeper=MemorySecretStore()) as tools:
             with pytest.raises(DownstreamFailed, match=r"needs a login: run `codeact-mcp login guarded`"):
                 await tools.call("guarded.token", {})
 
 
 async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
-    keeper = InMemory()
+    keeper = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
             await log_in(spec, keeper, browser)
-        async with guarded(port=httpx2.URL(spec.url).port or 0), Tools([spec], keeper=keeper) as tools:
+        async with guarded(port=httpx2.URL(spec.url).port or 0), ToolsBridge([spec], keeper=keeper) as tools:
             with pytest.raises(DownstreamFailed, match="needs a login"):
                 await tools.call("guarded.token", {})
 
 
 async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
-    keeper = InMemory()
+    keeper = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded("--refuse") as spec:
             with pytest.raises(LoginFailedError, match="said no: access_denied"):
@@ -115,16 +115,16 @@ async def test_only_who_knows_the_state_can_end_a_login() -> None:
 
     with anyio.fail_after(40):
         async with guarded() as spec:
-            assert await log_in(spec, InMemory(), browser_and_a_stranger) == 1
+            assert await log_in(spec, MemorySecretStore(), browser_and_a_stranger) == 1
 
 
 async def test_a_client_that_was_registered_by_hand_logs_in_with_its_secret() -> None:
-    keeper = InMemory()
+    keeper = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
             known = replace(spec, oauth=OAuth(client_id="known", client_secret="hush"))
             await log_in(known, keeper, browser)
-            async with Tools([known], keeper=keeper) as tools:
+            async with ToolsBridge([known], keeper=keeper) as tools:
                 value = await tools.call("token", {})
     assert isinstance(value, Data)
     assert isinstance(value.value, dict)
@@ -136,7 +136,7 @@ async def test_client_credentials_need_no_person_and_are_kept_nowhere(tmp_path: 
         async with guarded() as spec:
             issuer = spec.url.removesuffix("/mcp")
             oauth = OAuth(grant="client_credentials", client_id="known", client_secret="hush", issuer=issuer)
-            async with Tools([replace(spec, oauth=oauth)], keeper=InFiles(tmp_path)) as tools:
+            async with ToolsBridge([replace(spec, oauth=oauth)], keeper=FileSecretStore(tmp_path)) as tools:
                 assert token(await tools.call("token", {})).startswith("client_credentials")
     assert files_in(tmp_path) == {}
 
@@ -147,7 +147,7 @@ async def test_the_secret_is_not_given_to_an_authorization_server_that_the_opera
             oauth = OAuth(
                 grant="client_credentials", client_id="known", client_secret="hush", issuer="https://example.com"
             )
-            async with Tools([replace(spec, oauth=oauth)]) as tools:
+            async with ToolsBridge([replace(spec, oauth=oauth)]) as tools:
                 with pytest.raises(DownstreamFailed, match="issuer") as caught:
                     await tools.call("guarded.token", {})
     assert "hush" not in str(caught.value)
@@ -161,4 +161,6 @@ async def test_a_server_that_lets_everybody_in_asks_for_no_login() -> None:
 
     with anyio.fail_after(10):
         async with raw_server() as server:
-            assert await log_in(HttpServer(name="open", url=server.url, oauth=OAuth()), InMemory(), never) is None
+            assert (
+                await log_in(HttpServer(name="open", url=server.url, oauth=OAuth()), MemorySecretStore(), never) is None
+            )

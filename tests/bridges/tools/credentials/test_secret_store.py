@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from codeact_bridges.tools.credentials.secret_store import InFiles, InKeyring, InMemory, Keeper, keeper_in, name_for
+from codeact_bridges.tools.credentials.secret_store import (
+    FileSecretStore,
+    KeyringSecretStore,
+    MemorySecretStore,
+    SecretStore,
+    name_for,
+    open_secret_store,
+)
 
 
 class Keyring:
@@ -28,16 +35,16 @@ class Keyring:
 
 
 @pytest.fixture(params=["memory", "files", "keyring"])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Keeper:
-    keepers: dict[str, Keeper] = {
-        "memory": InMemory(),
-        "files": InFiles(tmp_path / "access"),
-        "keyring": InKeyring(Keyring(), InMemory()),
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
+    keepers: dict[str, SecretStore] = {
+        "memory": MemorySecretStore(),
+        "files": FileSecretStore(tmp_path / "access"),
+        "keyring": KeyringSecretStore(Keyring(), MemorySecretStore()),
     }
     return keepers[request.param]
 
 
-async def test_what_is_kept_is_there_until_it_is_forgotten(keeper: Keeper) -> None:
+async def test_what_is_kept_is_there_until_it_is_forgotten(keeper: SecretStore) -> None:
     assert await keeper.load("one") is None
     await keeper.save("one", "first")
     await keeper.save("one", "second")
@@ -50,7 +57,7 @@ async def test_what_is_kept_is_there_until_it_is_forgotten(keeper: Keeper) -> No
 
 async def test_what_the_keyring_does_not_take_is_kept_in_a_file(tmp_path: Path) -> None:
     keyring = Keyring(most=10)
-    keeper = InKeyring(keyring, InFiles(tmp_path))
+    keeper = KeyringSecretStore(keyring, FileSecretStore(tmp_path))
     await keeper.save("one", "short")
     await keeper.save("one", "x" * 11)
     assert keyring.kept == {}
@@ -58,15 +65,15 @@ async def test_what_the_keyring_does_not_take_is_kept_in_a_file(tmp_path: Path) 
 
 
 async def test_a_file_and_its_folder_are_their_owners(tmp_path: Path) -> None:
-    await InFiles(folder := tmp_path / "access").save("../a server/", "text")
+    await FileSecretStore(folder := tmp_path / "access").save("../a server/", "text")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
     assert modes == {"access": 0o700, ".._a_server_.json": 0o600}
 
 
 async def test_without_a_keyring_there_are_files(tmp_path: Path) -> None:
-    keeper = keeper_in(tmp_path)
+    keeper = open_secret_store(tmp_path)
     await keeper.save("one", "text")
-    assert await keeper_in(tmp_path).load("one") == "text"
+    assert await open_secret_store(tmp_path).load("one") == "text"
 
 
 def test_two_addresses_are_two_names() -> None:

@@ -8,23 +8,23 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import DownstreamFailed, ToolDenied
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.port import QuestionKind, ServerQuestion
-from codeact_bridges.tools.spec import Era, Offer, StdioServer
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
+from codeact_bridges.tools.spec import Era, StdioServer, ToolFilter
 from codeact_bridges.values import Data, JsonValue, Link, Media
 
 
 class Person:
     """Answers everything in the same way, and remembers what was asked."""
 
-    serves: frozenset[QuestionKind] = frozenset({"form"})
+    serves: frozenset[ClientRequestKind] = frozenset({"form"})
 
     def __init__(self, answer: Mapping[str, JsonValue]) -> None:
-        self.asked: list[ServerQuestion] = []
+        self.asked: list[ClientRequest] = []
         self._answer = answer
 
-    async def pass_on(self, question: ServerQuestion) -> Mapping[str, JsonValue]:
+    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         self.asked.append(question)
         return self._answer
 
@@ -46,7 +46,7 @@ async def test_progress_is_passed_on_to_whoever_made_the_call(
         told.append((progress, total, message))
 
     with anyio.fail_after(20):
-        async with Tools([of_era(everyday, era)]) as tools:
+        async with ToolsBridge([of_era(everyday, era)]) as tools:
             assert await tools.call("stroll", {"steps": 2}, on_progress=on_progress) == Data("there")
     assert told == [(1, 2, "step 1"), (2, 2, "step 2")]
 
@@ -56,7 +56,7 @@ async def test_a_log_message_goes_to_the_servers_own_log(
     everyday: StdioServer, era: Literal["auto", "handshake"], tmp_path: Path
 ) -> None:
     with anyio.fail_after(20):
-        async with Tools([of_era(everyday, era)], log_dir=tmp_path) as tools:
+        async with ToolsBridge([of_era(everyday, era)], log_dir=tmp_path) as tools:
             await tools.call("remark", {"text": "the\nshop is open"})
     assert "[info] the shop is open\n" in (tmp_path / "everyday.log").read_text()
 
@@ -64,7 +64,7 @@ async def test_a_log_message_goes_to_the_servers_own_log(
 async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_call(everyday: StdioServer) -> None:
     one, other = Person(YES), Person({"action": "decline"})
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             assert await tools.call("confirm", {"what": "fly"}, answerer=one) == Data("fly: yes")
             assert await tools.call("confirm", {"what": "sink"}, answerer=other) == Data("sink: decline")
     assert [(asked.server, asked.tool, asked.kind, asked.params["message"]) for asked in one.asked] == [
@@ -75,7 +75,7 @@ async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_cal
 
 async def test_a_server_is_not_told_that_a_client_can_be_asked_who_cannot(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             for answerer in (None, NotAskable(YES)):
                 with pytest.raises(DownstreamFailed, match=r"everyday\.confirm: .*elicitation"):
                     await tools.call("confirm", {"what": "fly"}, answerer=answerer)
@@ -90,7 +90,7 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
 ) -> None:
     person = Person(YES)
     with anyio.fail_after(20):
-        async with Tools([of_era(everyday, "handshake")]) as tools:
+        async with ToolsBridge([of_era(everyday, "handshake")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"everyday\.confirm"):
                 await tools.call("confirm", {"what": "fly"}, answerer=person)
     assert person.asked == []
@@ -98,7 +98,7 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
 
 async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             with pytest.raises(DownstreamFailed, match="answer to its question cannot be passed on"):
                 await tools.call("confirm", {"what": "fly"}, answerer=Person({"action": "perhaps"}))
 
@@ -106,7 +106,7 @@ async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday
 @pytest.mark.parametrize("era", ["auto", "handshake"])
 async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "handshake"]) -> None:
     with anyio.fail_after(20):
-        async with Tools([of_era(everyday, era)]) as tools:
+        async with ToolsBridge([of_era(everyday, era)]) as tools:
             link = await tools.call("memo", {})
             assert link == Link("memo://today", "today", "text/markdown", "everyday")
             read = await tools.read_resource("everyday", "memo://today")
@@ -117,9 +117,9 @@ async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "h
 
 
 async def test_a_servers_python_is_read_as_such_only_where_it_is_marked_so(everyday: StdioServer) -> None:
-    marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, offer=Offer(literal=True))
+    marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, offer=ToolFilter(literal=True))
     with anyio.fail_after(20):
-        async with Tools([everyday, marked]) as tools:
+        async with ToolsBridge([everyday, marked]) as tools:
             assert await tools.call("marked.rows", {}) == Data(
                 [{"id": 1, "name": "Ada", "gone": None}, {"id": 2, "name": "Alan's", "gone": True}]
             )
@@ -132,7 +132,7 @@ async def test_a_gate_is_asked_before_anything_is_sent(everyday: StdioServer) ->
         raise ToolDenied(tool.server, tool.name, "not today")
 
     with anyio.fail_after(20):
-        async with Tools([everyday]) as tools:
+        async with ToolsBridge([everyday]) as tools:
             with pytest.raises(ToolDenied, match="not today"):
                 await tools.call("learn", {"name": "juggle"}, gate=closed)
             assert "juggle" not in {tool.name for tool in tools.catalog.tools}

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed, ToolError, UnknownTool
-from codeact_bridges.tools.bridge import CLOSE_TIMEOUT_S, Tools
+from codeact_bridges.tools.bridge import CLOSE_TIMEOUT_S, ToolsBridge
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import Data, JsonValue
 
@@ -25,7 +25,7 @@ async def test_a_server_that_hangs_at_its_start_fails_after_its_start_timeout_an
 ) -> None:
     hanging = hostile("--start", "hang", name="hanging", start_timeout_s=0.5)
     with anyio.fail_after(10):
-        async with Tools([hanging, hostile()]) as tools:
+        async with ToolsBridge([hanging, hostile()]) as tools:
             assert await tools.call("hostile.echo", {"text": "hello"}) == Data("hello")
             with pytest.raises(DownstreamFailed, match=r"hanging\.tool: .*not ready within 0\.5 s"):
                 await tools.call("hanging.tool", {})
@@ -36,7 +36,7 @@ async def test_an_exit_that_we_brought_about_is_no_part_of_the_reason(
     hostile: Hostile, options: tuple[str, ...]
 ) -> None:
     with anyio.fail_after(15):
-        async with Tools([hostile("--start", "hang", *options, start_timeout_s=0.5)]) as tools:
+        async with ToolsBridge([hostile("--start", "hang", *options, start_timeout_s=0.5)]) as tools:
             await tools.wait_settled()
             reason = tools.statuses()[0].reason
     assert reason is not None
@@ -49,7 +49,7 @@ async def test_a_failure_is_logged_once_while_its_reason_stays_the_same(
     hostile: Hostile, caplog: pytest.LogCaptureFixture
 ) -> None:
     with anyio.fail_after(20):
-        async with Tools([hostile("--start", "exit")]) as tools:
+        async with ToolsBridge([hostile("--start", "exit")]) as tools:
             while tools.statuses()[0].failures < 3:  # noqa: ASYNC110  # a failure that changes nothing tells nobody
                 await anyio.sleep(0.05)
     assert sum("failed: " in record.getMessage() for record in caplog.records) == 1
@@ -57,14 +57,14 @@ async def test_a_failure_is_logged_once_while_its_reason_stays_the_same(
 
 async def test_a_server_that_exits_at_its_start_is_reported_with_its_exit_code_and_last_words(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit")]) as tools:
+        async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"exited with code 1.*no module named 'hostility'"):
                 await tools.call("hostile.echo", {"text": "hello"})
 
 
 async def test_a_command_that_does_not_exist_is_named(hostile: Hostile) -> None:
     with anyio.fail_after(5):
-        async with Tools([StdioServer(name="gone", command="/no/such/command")]) as tools:
+        async with ToolsBridge([StdioServer(name="gone", command="/no/such/command")]) as tools:
             with pytest.raises(DownstreamFailed, match="there is no '/no/such/command' to start"):
                 await tools.call("gone.anything", {})
 
@@ -73,7 +73,7 @@ async def test_a_server_that_leaves_at_the_first_unknown_request_is_reached_by_t
     hostile: Hostile,
 ) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit-at-discover")]) as tools:
+        async with ToolsBridge([hostile("--start", "exit-at-discover")]) as tools:
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
             assert tools.statuses()[0].protocol == "2025-11-25"
 
@@ -83,7 +83,7 @@ async def test_a_server_that_does_not_answer_unknown_requests_is_reached_at_the_
 ) -> None:
     with anyio.fail_after(10):
         listed = anyio.Event()
-        async with Tools([hostile("--start", "mute-discover", start_timeout_s=1)]) as tools:
+        async with ToolsBridge([hostile("--start", "mute-discover", start_timeout_s=1)]) as tools:
             tools.subscribe(lambda: listed.set() if tools.catalog.tools else None)
             await listed.wait()
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
@@ -92,7 +92,7 @@ async def test_a_server_that_does_not_answer_unknown_requests_is_reached_at_the_
 @pytest.mark.parametrize("noise", ["garbage", "cry"])
 async def test_a_server_that_talks_at_its_start_is_listened_to_all_the_same(hostile: Hostile, noise: str) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", noise)]) as tools:
+        async with ToolsBridge([hostile("--start", noise)]) as tools:
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
 
 
@@ -100,7 +100,7 @@ async def test_one_bad_schema_hides_one_tool_with_a_warning_and_never_the_server
     hostile: Hostile, caplog: pytest.LogCaptureFixture
 ) -> None:
     with anyio.fail_after(10), caplog.at_level(logging.WARNING):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             assert await tools.wait_settled(5)
             names = {tool.name for tool in tools.catalog.tools}
 
@@ -112,7 +112,7 @@ async def test_one_bad_schema_hides_one_tool_with_a_warning_and_never_the_server
 
 async def test_a_call_that_takes_too_long_fails_and_the_server_is_told(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile(call_timeout_s=0.5)]) as tools:
+        async with ToolsBridge([hostile(call_timeout_s=0.5)]) as tools:
             with pytest.raises(CallTimedOut, match=r"hostile\.hang: no answer within 0\.5 s"):
                 await tools.call("hang", {})
             assert isinstance(await tools.call("wait_until_cancelled", {}), Data)
@@ -120,7 +120,7 @@ async def test_a_call_that_takes_too_long_fails_and_the_server_is_told(hostile: 
 
 async def test_cancelling_a_call_cancels_it_downstream(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             async with anyio.create_task_group() as tg:
                 tg.start_soon(tools.call, "hang", NOTHING)
                 await tools.call("wait_until_hanging", {})
@@ -130,7 +130,7 @@ async def test_cancelling_a_call_cancels_it_downstream(hostile: Hostile) -> None
 
 async def test_a_death_in_mid_call_is_reported_as_such_and_the_next_call_finds_a_new_server(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             first = await tools.call("pid", {})
             with pytest.raises(DownstreamFailed, match="lost during the call, which may have had its effect"):
                 await tools.call("die", {})
@@ -142,14 +142,14 @@ async def test_a_call_that_may_be_repeated_survives_the_death_of_the_server(
     hostile: Hostile, tool: str, tmp_path: Path
 ) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--state", str(tmp_path / "died"))]) as tools:
+        async with ToolsBridge([hostile("--state", str(tmp_path / "died"))]) as tools:
             assert await tools.call(tool, {}) == Data("survived")
     assert (tmp_path / "died").exists()
 
 
 async def test_a_server_that_is_killed_while_idle_is_replaced_before_the_next_call(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             killed = await pid_of(tools)
             os.kill(killed, 9)
             assert await pid_of(tools, unless=killed) != killed
@@ -157,7 +157,7 @@ async def test_a_server_that_is_killed_while_idle_is_replaced_before_the_next_ca
 
 async def test_a_flooding_server_does_not_keep_others_from_answering(hostile: Hostile) -> None:
     with anyio.fail_after(20):
-        async with Tools([hostile(name="flooding", call_timeout_s=1), hostile()]) as tools:
+        async with ToolsBridge([hostile(name="flooding", call_timeout_s=1), hostile()]) as tools:
             await tools.wait_settled()
             async with anyio.create_task_group() as tg:
 
@@ -175,7 +175,7 @@ async def test_a_line_without_end_ends_the_connection_not_our_memory(
 ) -> None:
     monkeypatch.setattr("codeact_bridges.tools.transports.stdio.MAX_MESSAGE_BYTES", 4_000_000)
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="lost during the call"):
                 await tools.call("endless_line", {})
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
@@ -184,7 +184,7 @@ async def test_a_line_without_end_ends_the_connection_not_our_memory(
 async def test_a_changed_list_of_tools_changes_the_catalog(hostile: Hostile) -> None:
     changed = anyio.Event()
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             await tools.wait_settled()
             tools.subscribe(changed.set)
             await tools.call("grow", {})
@@ -194,7 +194,7 @@ async def test_a_changed_list_of_tools_changes_the_catalog(hostile: Hostile) -> 
 
 async def test_a_server_that_stops_reading_fails_its_calls_in_time(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile(call_timeout_s=0.5)]) as tools:
+        async with ToolsBridge([hostile(call_timeout_s=0.5)]) as tools:
             with pytest.raises(CallTimedOut):
                 await tools.call("deafen", {})
             with pytest.raises(CallTimedOut):
@@ -209,7 +209,7 @@ async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hos
         '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "smell"}]}}': "does not follow the protocol",
     }
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             for line, reason in lines.items():
                 with pytest.raises(DownstreamFailed, match=reason):
                     await tools.call("answer_raw", {"line": line})
@@ -217,27 +217,27 @@ async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hos
 
 async def test_an_answer_to_somebody_else_is_not_taken(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             assert await tools.call("lie_about_id", {}) == Data("yours")
 
 
 async def test_a_protocol_error_keeps_the_words_of_the_server(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match=r"hostile\.refuse: I would rather not"):
                 await tools.call("refuse", {})
 
 
 async def test_structured_content_against_its_own_schema_is_handed_over_as_it_is(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             assert await tools.call("wrong_structure", {}) == Data({"n": "not an integer", "more": [1]})
 
 
 async def test_nan_in_structured_content_is_an_error_not_another_value(hostile: Hostile) -> None:
     line = '{"jsonrpc": "2.0", "id": ID, "result": {"content": [], "structuredContent": {"x": NaN}}}'
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="JSON cannot say"):
                 await tools.call("answer_raw", {"line": line})
 
@@ -245,7 +245,7 @@ async def test_nan_in_structured_content_is_an_error_not_another_value(hostile: 
 async def test_a_large_integer_arrives_unchanged(hostile: Hostile) -> None:
     number = 2**200 + 1
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             result: JsonValue = {"content": [], "structuredContent": {"n": number}}
             assert await tools.call("answer", {"result": result}) == Data({"n": number})
 
@@ -254,7 +254,7 @@ async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are
     stubborn = [hostile("--stubborn", "--child", name=f"stubborn{number}") for number in range(3)]
     pids: list[int] = []
     with anyio.fail_after(20):
-        async with Tools(stubborn) as tools:
+        async with ToolsBridge(stubborn) as tools:
             for spec in stubborn:
                 found = await tools.call(f"{spec.name}.pid", {})
                 assert isinstance(found, Data)
@@ -272,7 +272,7 @@ async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are
 
 async def test_closing_does_not_wait_for_a_server_that_hangs_at_its_start(hostile: Hostile) -> None:
     with anyio.fail_after(CLOSE_TIMEOUT_S):
-        async with Tools([hostile("--start", "hang", start_timeout_s=60)]):
+        async with ToolsBridge([hostile("--start", "hang", start_timeout_s=60)]):
             pass
 
 
@@ -280,7 +280,7 @@ async def test_what_a_server_writes_to_stderr_goes_to_a_bounded_file_of_its_own(
     hostile: Hostile, tmp_path: Path
 ) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "cry", name="sad/one")], log_dir=tmp_path) as tools:
+        async with ToolsBridge([hostile("--start", "cry", name="sad/one")], log_dir=tmp_path) as tools:
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
     sizes = sizes_in(tmp_path)
     assert set(sizes) == {"sad_one.log", "sad_one.old.log"}
@@ -290,7 +290,7 @@ async def test_what_a_server_writes_to_stderr_goes_to_a_bounded_file_of_its_own(
 async def test_a_failed_server_is_tried_again_after_a_while(hostile: Hostile, tmp_path: Path) -> None:
     command = tmp_path / "server"
     with anyio.fail_after(10):
-        async with Tools([StdioServer(name="late", command=str(command))]) as tools:
+        async with ToolsBridge([StdioServer(name="late", command=str(command))]) as tools:
             await tools.wait_settled()
             assert tools.statuses()[0].state == "failed"
             spec = hostile()
@@ -303,12 +303,12 @@ async def test_a_failed_server_is_tried_again_after_a_while(hostile: Hostile, tm
 
 async def test_an_unknown_tool_of_a_working_server_is_unknown_not_failed(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(UnknownTool, match=r"did you mean hostile\.echo\?"):
                 await tools.call("hostile.ecko", {})
 
 
-async def pid_of(tools: Tools, unless: int | None = None) -> int:
+async def pid_of(tools: ToolsBridge, unless: int | None = None) -> int:
     """The process id of the server, by a call; by the first that reaches another process than `unless`."""
     while True:
         with suppress(DownstreamFailed):  # the call that finds the connection dead

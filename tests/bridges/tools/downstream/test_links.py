@@ -12,9 +12,9 @@ from mcp.types import CallToolResult, ResourceLink
 from codeact_bridges.errors import BudgetSpent, ToolDenied
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import Nobody
+from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import MemoryServer
 
 MEMO = json.dumps({"server": "desk", "uri": "memo://today"})
@@ -37,14 +37,14 @@ def desk() -> MemoryServer:
 @asynccontextmanager
 async def a_run(tool_calls: int = 10) -> AsyncGenerator[ToolCalls]:
     with anyio.fail_after(10):
-        async with Tools([desk()]) as tools:
+        async with ToolsBridge([desk()]) as tools:
             yield ToolCalls(
                 tools,
                 code="",
                 limits=Limits(tool_calls=tool_calls),
                 consent=None,
                 deadline=Deadline(),
-                watcher=Nobody(),
+                watcher=NullObserver(),
             )
 
 

@@ -15,9 +15,9 @@ import pytest
 from published import npm_server, pypi_server
 
 from codeact_bridges.errors import DownstreamFailed
-from codeact_bridges.tools.bridge import Tools
-from codeact_bridges.tools.spec import Offer, StdioServer
-from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
+from codeact_bridges.tools.bridge import ToolsBridge
+from codeact_bridges.tools.spec import StdioServer, ToolFilter
+from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts, ToolValue
 
 Arguments: TypeAlias = Mapping[str, JsonValue]
 
@@ -46,7 +46,7 @@ async def test_git_and_time_answer_side_by_side(tmp_path: Path) -> None:
         stdio("time", [sys.executable, "-m", "mcp_server_time"]),
     ]
     with anyio.fail_after(60):
-        async with Tools(servers) as tools:
+        async with ToolsBridge(servers) as tools:
             assert "On branch trunk" in str(data(await tools.call("git.git-status", {"repo_path": str(tmp_path)})))
             now = data(await tools.call("get_current_time", {"timezone": "Europe/Berlin"}))
     assert isinstance(now, dict)
@@ -60,15 +60,15 @@ async def test_everything_gives_structured_content_images_links_and_progress() -
         told.append(progress)
 
     with anyio.fail_after(60):
-        async with Tools([stdio("everything", npm_server("server-everything"))]) as tools:
+        async with ToolsBridge([stdio("everything", npm_server("server-everything"))]) as tools:
             weather = data(await tools.call("get-structured-content", {"location": "New York"}))
             assert isinstance(weather, dict)
             assert weather.keys() == {"temperature", "conditions", "humidity"}
             picture = await tools.call("everything.get_tiny_image", {})
-            assert isinstance(picture, Parts)
+            assert isinstance(picture, ToolParts)
             assert [part.mime_type for part in picture.parts if isinstance(part, Media)] == ["image/png"]
             links = await tools.call("get_resource_links", {"count": 2})
-            assert isinstance(links, Parts)
+            assert isinstance(links, ToolParts)
             link = next(part for part in links.parts if isinstance(part, Link))
             assert isinstance(await tools.read_resource(link.server, link.uri), Media)
             await tools.call("trigger_long_running_operation", {"duration": 0.1, "steps": 2}, on_progress=on_progress)
@@ -78,7 +78,7 @@ async def test_everything_gives_structured_content_images_links_and_progress() -
 async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
     await anyio.Path(tmp_path / "a.txt").write_text("hello")
     with anyio.fail_after(60):
-        async with Tools([stdio("files", [*npm_server("server-filesystem"), str(tmp_path)])]) as tools:
+        async with ToolsBridge([stdio("files", [*npm_server("server-filesystem"), str(tmp_path)])]) as tools:
             assert "hello" in str(await tools.call("read_text_file", {"path": str(tmp_path / "a.txt")}))
             with pytest.raises(DownstreamFailed, match="Access denied"):
                 await tools.call("read_text_file", {"path": "/etc/passwd"})
@@ -86,9 +86,9 @@ async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
 
 async def test_only_reading_tools_of_the_file_server_are_there_where_only_those_are_wanted(tmp_path: Path) -> None:
     command = [*npm_server("server-filesystem"), str(tmp_path)]
-    spec = StdioServer(name="files", command=command[0], args=tuple(command[1:]), offer=Offer(read_only=True))
+    spec = StdioServer(name="files", command=command[0], args=tuple(command[1:]), offer=ToolFilter(read_only=True))
     with anyio.fail_after(60):
-        async with Tools([spec]) as tools:
+        async with ToolsBridge([spec]) as tools:
             await tools.wait_settled()
             names = {tool.name for tool in tools.catalog.tools}
     assert "read_text_file" in names
@@ -99,7 +99,7 @@ async def test_a_graph_is_kept_by_the_memory_server(tmp_path: Path) -> None:
     server = stdio("memory", npm_server("server-memory"), MEMORY_FILE_PATH=str(tmp_path / "graph.json"))
     ada: dict[str, JsonValue] = {"name": "Ada", "entityType": "person", "observations": ["counts"]}
     with anyio.fail_after(60):
-        async with Tools([server]) as tools:
+        async with ToolsBridge([server]) as tools:
             await tools.call("create_entities", {"entities": [ada]})
             graph = data(await tools.call("read_graph", {}))
     assert isinstance(graph, dict)
@@ -109,7 +109,7 @@ async def test_a_graph_is_kept_by_the_memory_server(tmp_path: Path) -> None:
 async def test_duckdb_answers_queries() -> None:
     command = [*duckdb_command(), "--db-path", ":memory:", "--read-write"]
     with anyio.fail_after(300):
-        async with Tools([stdio("duck", command)]) as tools:
+        async with ToolsBridge([stdio("duck", command)]) as tools:
             found = await tools.call("execute_query", {"sql": "SELECT 40 + 2 AS answer"})
     assert "42" in str(found)
 
@@ -118,9 +118,9 @@ async def test_a_server_of_the_first_sdk_writes_rows_as_python_does(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / "shop.db")) as base:
         base.executescript("CREATE TABLE o (id, who); INSERT INTO o VALUES (1, 'Ada');")
     command = [*sqlite_command(), "--db-path", str(tmp_path / "shop.db")]
-    spec = StdioServer(name="shop", command=command[0], args=tuple(command[1:]), offer=Offer(literal=True))
+    spec = StdioServer(name="shop", command=command[0], args=tuple(command[1:]), offer=ToolFilter(literal=True))
     with anyio.fail_after(300):
-        async with Tools([spec]) as tools:
+        async with ToolsBridge([spec]) as tools:
             assert data(await tools.call("read_query", {"query": "SELECT * FROM o"})) == [{"id": 1, "who": "Ada"}]
             assert 'list[{"id": int, "who": str}]' in await tools.describe("read_query")
 
@@ -164,7 +164,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
     pid_file = tmp_path / "pid"
     spec = stdio("it", ["sh", "-c", f'echo $$ > "{pid_file}"; exec "$@"', "sh", *command])
     with anyio.fail_after(120):
-        async with Tools([spec]) as tools:
+        async with ToolsBridge([spec]) as tools:
             before = await tools.call(tool, arguments)
             pid = int(await anyio.Path(pid_file).read_text())
             # Asleep it takes the call and does not answer.
@@ -180,7 +180,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
             assert int(await anyio.Path(pid_file).read_text()) != pid
 
 
-async def expect_a_repeat_or_a_report(tools: Tools, name: str, arguments: Arguments) -> None:
+async def expect_a_repeat_or_a_report(tools: ToolsBridge, name: str, arguments: Arguments) -> None:
     tool = tools.catalog.resolve(name)
     if tool.read_only or tool.idempotent:
         await tools.call(name, arguments)

@@ -19,7 +19,7 @@ from mcp.types import (
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.downstream.results import MAX_ERROR, json_or_text, unwrap
-from codeact_bridges.values import Data, JsonValue, Link, Media, Parts, ToolValue
+from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts, ToolValue
 
 WRAPPED = {"type": "object", "properties": {"result": {"type": "integer"}}, "required": ["result"]}
 
@@ -100,13 +100,13 @@ def test_several_parts_stay_in_order() -> None:
     found = value_of(
         TextContent(text="[1]"), ImageContent(data=picture, mime_type="image/png"), TextContent(text="end")
     )
-    assert found == Parts((Data([1]), Media("image", "image/png", picture), Data("end")))
+    assert found == ToolParts((Data([1]), Media("image", "image/png", picture), Data("end")))
 
 
 def test_a_picture_beside_structured_content_is_kept() -> None:
     picture = base64.b64encode(b"png").decode()
     found = value_of(TextContent(text="{}"), ImageContent(data=picture, mime_type="image/png"), structured={})
-    assert found == Parts((Data({}), Media("image", "image/png", picture)))
+    assert found == ToolParts((Data({}), Media("image", "image/png", picture)))
 
 
 def test_sounds_resources_and_links_become_objects() -> None:
@@ -192,4 +192,4 @@ def test_python_literals_are_read_up_to_a_size_of_all_texts_together(monkeypatch
     rows = CatalogTool("shop", "tool", literal=True)
     text = TextContent(text="{'a': 1}")
     assert unwrap(rows, CallToolResult(content=[text])) == Data({"a": 1})
-    assert unwrap(rows, CallToolResult(content=[text] * 2)) == Parts((Data("{'a': 1}"), Data("{'a': 1}")))
+    assert unwrap(rows, CallToolResult(content=[text] * 2)) == ToolParts((Data("{'a': 1}"), Data("{'a': 1}")))

@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed, UnknownTool
-from codeact_bridges.tools.bridge import Tools
-from codeact_bridges.tools.spec import Offer, StdioServer
+from codeact_bridges.tools.bridge import ToolsBridge
+from codeact_bridges.tools.spec import StdioServer, ToolFilter
 from codeact_bridges.values import Data, JsonValue
 
 Hostile: TypeAlias = Callable[..., StdioServer]
@@ -23,7 +23,7 @@ def lazy(spec: StdioServer) -> StdioServer:
 
 async def test_a_lazy_server_is_idle_until_one_of_its_tools_is_called(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([lazy(hostile())]) as tools:
+        async with ToolsBridge([lazy(hostile())]) as tools:
             assert await tools.wait_settled()
             assert [status.state for status in tools.statuses()] == ["idle"]
             assert await tools.call("hostile.echo", {"text": "hello"}) == Data("hello")
@@ -32,32 +32,32 @@ async def test_a_lazy_server_is_idle_until_one_of_its_tools_is_called(hostile: H
 
 async def test_a_lazy_server_is_started_by_a_search_a_list_and_a_bare_name(hostile: Hostile) -> None:
     with anyio.fail_after(15):
-        async with Tools([lazy(hostile())]) as tools:
+        async with ToolsBridge([lazy(hostile())]) as tools:
             assert await tools.list()
             assert [status.state for status in tools.statuses()] == ["ready"]
-        async with Tools([lazy(hostile())]) as tools:
+        async with ToolsBridge([lazy(hostile())]) as tools:
             assert await tools.search("echo")
-        async with Tools([lazy(hostile())]) as tools:
+        async with ToolsBridge([lazy(hostile())]) as tools:
             assert "echo" in await tools.describe("echo")
 
 
 async def test_a_list_of_one_server_does_not_start_another(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([lazy(hostile(name="one")), lazy(hostile(name="other"))]) as tools:
+        async with ToolsBridge([lazy(hostile(name="one")), lazy(hostile(name="other"))]) as tools:
             assert await tools.list("one")
             assert {status.name: status.state for status in tools.statuses()} == {"one": "ready", "other": "idle"}
 
 
 async def test_an_idle_server_is_closed_like_any_other(hostile: Hostile) -> None:
     with anyio.fail_after(5):
-        async with Tools([lazy(hostile())]) as tools:
+        async with ToolsBridge([lazy(hostile())]) as tools:
             pass
     assert tools.statuses()[0].state == "stopped"
 
 
 async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([replace(hostile(), concurrent_calls=2)]) as tools:
+        async with ToolsBridge([replace(hostile(), concurrent_calls=2)]) as tools:
             await tools.wait_settled()
             async with anyio.create_task_group() as calls:
                 calls.start_soon(tools.call, "hang", NOTHING)
@@ -75,15 +75,15 @@ async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile)
 
 async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        spec = replace(hostile(call_timeout_s=60), offer=Offer(timeouts_s={"h*g": 0.2}))
-        async with Tools([spec]) as tools:
+        spec = replace(hostile(call_timeout_s=60), offer=ToolFilter(timeouts_s={"h*g": 0.2}))
+        async with ToolsBridge([spec]) as tools:
             with pytest.raises(CallTimedOut, match=r"no answer within 0\.2 s"):
                 await tools.call("hang", {})
 
 
 async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile("--start", "exit")]) as tools:
+        async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed):
                 await tools.call("hostile.echo", {})
             status = tools.statuses()[0]
@@ -93,9 +93,9 @@ async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(host
 
 
 async def test_a_tool_that_is_denied_does_not_exist_and_a_renamed_one_is_sent_by_its_own_name(hostile: Hostile) -> None:
-    offer = Offer(deny=("die*",), rename={"echo": "say"}, fixed={"echo": {"text": "always this"}})
+    offer = ToolFilter(deny=("die*",), rename={"echo": "say"}, fixed={"echo": {"text": "always this"}})
     with anyio.fail_after(10):
-        async with Tools([replace(hostile(), offer=offer)]) as tools:
+        async with ToolsBridge([replace(hostile(), offer=offer)]) as tools:
             with pytest.raises(UnknownTool):
                 await tools.call("die", {})
             assert await tools.call("say", {}) == Data("always this")

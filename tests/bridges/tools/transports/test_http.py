@@ -9,7 +9,7 @@ import pytest
 from raw_http import HANG, Reply, answer, error, raw_server
 
 from codeact_bridges.errors import DownstreamFailed
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.values import Data, JsonValue
 
@@ -33,7 +33,7 @@ async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the
             return HANG
         return HANG if message.get("method") == "notifications/cancelled" else None
 
-    async with raw_server(hang) as server, Tools([remote(server.url)]) as tools:
+    async with raw_server(hang) as server, ToolsBridge([remote(server.url)]) as tools:
         await tools.wait_settled()
         with anyio.fail_after(3):  # the SDK by itself takes 5 s for the first, and for ever for the second
             for _ in range(3):
@@ -57,7 +57,7 @@ async def test_a_call_that_meets_a_forgotten_session_is_made_again_in_a_new_one(
         return Reply("404 Not Found") if refusal == "404" else error(message, -32600, refusal)
 
     with anyio.fail_after(10):
-        async with raw_server(forget) as server, Tools([remote(server.url)]) as tools:
+        async with raw_server(forget) as server, ToolsBridge([remote(server.url)]) as tools:
             assert await tools.call("echo", {}) == Data("echo")
             assert server.sessions == 2
 
@@ -75,7 +75,7 @@ async def test_an_answer_without_end_fails_its_call_and_nothing_else(piece: byte
         return Reply(body=endless()) if calls_tool(message, "flood") else None
 
     with anyio.fail_after(30):
-        async with raw_server(flood) as server, Tools([remote(server.url)]) as tools:
+        async with raw_server(flood) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match=reason):
                 await tools.call("flood", {})
             assert await tools.call("echo", {}) == Data("echo")
@@ -88,7 +88,7 @@ async def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> No
         return Reply(headers={"Content-Encoding": "gzip"}, body=packed) if calls_tool(message, "flood") else None
 
     with anyio.fail_after(10):
-        async with raw_server(bomb) as server, Tools([remote(server.url)]) as tools:
+        async with raw_server(bomb) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match="compressed"):
                 await tools.call("flood", {})
             assert await tools.call("echo", {}) == Data("echo")
@@ -96,6 +96,6 @@ async def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> No
 
 async def test_a_server_that_refuses_everything_is_reported_with_its_status() -> None:
     with anyio.fail_after(10):
-        async with raw_server(lambda _: Reply("403 Forbidden")) as server, Tools([remote(server.url)]) as tools:
+        async with raw_server(lambda _: Reply("403 Forbidden")) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match="HTTP 403 Forbidden"):
                 await tools.call("raw.echo", {})

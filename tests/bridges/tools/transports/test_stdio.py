@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import DownstreamFailed
-from codeact_bridges.tools.bridge import Tools
+from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.tools.transports import json_limits, stdio
 from codeact_bridges.tools.transports.json_limits import MAX_PARTS, has_too_many_parts
@@ -38,7 +38,7 @@ def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_an_answer_of_too_many_parts_fails_its_call_unread_and_no_other(hostile: Hostile, line: str) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             first = await tools.call("pid", {})
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
                 await tools.call("answer_raw", {"line": line % EMPTY_LISTS})
@@ -58,7 +58,7 @@ async def test_any_other_message_of_too_many_parts_ends_the_connection_with_that
     hostile: Hostile, line: str
 ) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
                 await tools.call("answer_raw", {"line": line % EMPTY_LISTS})
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
@@ -68,7 +68,7 @@ async def test_any_other_message_of_too_many_parts_ends_the_connection_with_that
 async def test_a_text_full_of_commas_is_one_part(hostile: Hostile) -> None:
     table = 'a, "b", [c]\n' * 2_000
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             assert await tools.call("echo", {"text": table}) == Data(table)
 
 
@@ -87,7 +87,7 @@ async def test_an_answer_with_too_many_entries_fails_its_call(hostile: Hostile) 
     content = json.dumps([{"type": "text", "text": ""}] * 10_001)
     line = f'{{"jsonrpc": "2.0", "id": ID, "result": {{"content": {content}}}}}'
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="more than 10,000 entries in 'content'"):
                 await tools.call("answer_raw", {"line": line})
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
@@ -98,7 +98,7 @@ async def test_a_message_of_too_many_bytes_ends_the_connection_with_that_reason(
 ) -> None:
     monkeypatch.setattr(stdio, "MAX_MESSAGE_BYTES", 4_000_000)
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 4,000,000 bytes"):
                 await tools.call("endless_line", {})
 
@@ -108,7 +108,7 @@ async def test_a_server_that_prints_only_garbage_loses_its_connection_and_its_ca
     hostile: Hostile, garbage: str
 ) -> None:
     with anyio.fail_after(10):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it printed more than 1,000 lines in a row that are not MCP"):
                 await tools.call("answer_raw", {"line": garbage * 1_001})
             assert await tools.call("echo", {"text": "hello"}) == Data("hello")
@@ -119,7 +119,7 @@ async def test_a_server_that_prints_a_little_garbage_with_every_answer_is_listen
 ) -> None:
     line = "debug\n" * 600 + '{"jsonrpc": "2.0", "id": ID, "result": {"content": []}}'
     with anyio.fail_after(10), caplog.at_level(logging.WARNING):
-        async with Tools([hostile()]) as tools:
+        async with ToolsBridge([hostile()]) as tools:
             first = await tools.call("pid", {})
             for _ in range(3):
                 assert await tools.call("answer_raw", {"line": line}) == Data(None)
