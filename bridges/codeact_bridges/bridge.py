@@ -26,13 +26,13 @@ class Usage:
 class OpenBridge:
     """A bridge's power, for one run."""
 
-    answers: Mapping[str, Handler]
+    handlers: Mapping[str, Handler]
     """By operation, as `files.open`. No other bridge has an operation of the same name."""
     concurrent: frozenset[str] = frozenset()
     """The operations that a guest may have several of under way (`async.submit`)."""
-    begin: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    init: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     """What the guest is told about it when it begins."""
-    settle: Callable[[], Awaitable[None]] | None = None
+    flush: Callable[[], Awaitable[None]] | None = None
     """Brings the account up to date when a program is over and its guest is kept for the next (`sessions.py`). The end
     of the block does it too."""
 
@@ -40,6 +40,6 @@ class OpenBridge:
 class Bridge(Protocol):
     """A capability that the operator has configured."""
 
-    def lend(self, account: Usage) -> AbstractAsyncContextManager[OpenBridge]:
+    def open(self, usage: Usage) -> AbstractAsyncContextManager[OpenBridge]:
         """The power for the length of one run."""
         ...

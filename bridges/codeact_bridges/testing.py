@@ -39,7 +39,7 @@ class ScriptedTools:
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> ToolValue:
         full_name = self._full_name(name)
         if gate is not None:

@@ -78,12 +78,12 @@ class App:
         self.runs.begin(live, lambda: self._carry_out(order, live))
         return live
 
-    async def run(self, code: str, timeout_s: float | None = None, watcher: RunObserver | None = None) -> RunResult:
+    async def run(self, code: str, timeout_s: float | None = None, observer: RunObserver | None = None) -> RunResult:
         """Run a program of the operator's own, on a terminal where nobody is asked."""
         order = RunOrder(owner="operator", code=code, timeout_s=timeout_s)
-        consent = ApprovalGate(self.policy, Grants(), None)
+        gate = ApprovalGate(self.policy, Grants(), None)
         live = self._live(order)
-        return await self._accounted(order, live, self._run(order, live, consent, self.pool, self.bridges, watcher))
+        return await self._accounted(order, live, self._run(order, live, gate, self.pool, self.bridges, observer))
 
     def _live(self, order: RunOrder) -> RunHandle:
         return RunHandle(
@@ -117,15 +117,15 @@ class App:
     async def _stoppable(self, order: RunOrder, live: RunHandle) -> RunResult:
         """Run a program as its order says; a stop that comes while it still waits for its turn ends the wait."""
         with live.deadline.before():
-            consent = ApprovalGate(self.policy, self._grants_of(order) if order.remember_grants else Grants(), live)
+            gate = ApprovalGate(self.policy, self._grants_of(order) if order.remember_grants else Grants(), live)
             kept = self.kept.bridge(order.owner)
             if order.session is None:
                 bridges = replace(self.bridges, configured=(*self.bridges.configured, kept))
-                return await self._run(order, live, consent, self.pool, bridges)
+                return await self._run(order, live, gate, self.pool, bridges)
             owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
             async with self.sessions.use(owner, order.session, reset=order.reset) as session:
                 bridges = replace(self.bridges, configured=(*session.bridges(), kept))
-                result = await self._run(order, live, consent, session, bridges)
+                result = await self._run(order, live, gate, session, bridges)
                 return replace(result, session=order.session, session_state=session.state)
         return _not_run("cancelled", "stopped on request before it began")
 
@@ -137,10 +137,10 @@ class App:
         self,
         order: RunOrder,
         live: RunHandle,
-        consent: ApprovalGate,
+        gate: ApprovalGate,
         workers: Workers,
         bridges: Bridges,
-        watcher: RunObserver | None = None,
+        observer: RunObserver | None = None,
     ) -> RunResult:
         """Run a program. A `timeout_s` over `limits.max_deadline_s` is that limit."""
         return await run_program(
@@ -149,10 +149,10 @@ class App:
             pool=workers,
             bridges=bridges,
             limits=self.limits,
-            consent=consent,
-            watcher=watcher or live,
+            gate=gate,
+            observer=observer or live,
             deadline=live.deadline,
-            answerer=live,
+            client_requests=live,
             keep=lambda what, mime_type, text: self.kept.keep(order.owner, what, mime_type, text),
         )
 
@@ -196,7 +196,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
             config.servers,
             log_dir=logs,
             state_dir=Path(platformdirs.user_state_path("codeact-mcp", appauthor=False)),
-            keeper=secret_store(config),
+            secret_store=configured_secret_store(config),
             result_limit_bytes=limits.message_bytes,
         ) as tools,
         open_engine(wanted, say) as launch,
@@ -214,7 +214,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
             yield App(config, tools, pool, bridges, runs, sessions)
 
 
-def secret_store(config: Config) -> SecretStore | None:
+def configured_secret_store(config: Config) -> SecretStore | None:
     """Where the access to remote servers is kept; None where no server needs a login."""
     if not any(isinstance(server, HttpServer) and server.oauth for server in config.servers):
         return None

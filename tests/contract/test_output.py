@@ -33,13 +33,13 @@ class Reader:
 
 async def test_output_arrives_while_the_program_runs(lab: Lab) -> None:
     reader = Reader("hello")
-    assert await lab.value("print('hello')\ncall_tool('seen')", reader.tools, watcher=reader) is True
+    assert await lab.value("print('hello')\ncall_tool('seen')", reader.tools, observer=reader) is True
 
 
 async def test_text_without_a_line_end_arrives_at_once(lab: Lab) -> None:
     reader = Reader("no end")
     assert (
-        await lab.value("import sys; sys.stdout.write('no end')\ncall_tool('seen')", reader.tools, watcher=reader)
+        await lab.value("import sys; sys.stdout.write('no end')\ncall_tool('seen')", reader.tools, observer=reader)
         is True
     )
 

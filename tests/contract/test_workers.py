@@ -33,7 +33,7 @@ async def acting(begin: str, host: GuestHost) -> str:
         case "answer":
             host.printed(1, "out\n")
             try:
-                text = await host.ask("network.request", '{"url":"question"}')
+                text = await host.call("network.request", '{"url":"question"}')
                 return json.dumps({"kind": "returned", "form": "json", "text": text})
             except BridgeError as exc:
                 return json.dumps({"kind": "raised", "traceback": str(exc)})
@@ -53,7 +53,7 @@ class Host:
         self.printed_something = anyio.Event()
         self._answer = answer
 
-    async def ask(self, operation: str, text: str) -> str:
+    async def call(self, operation: str, text: str) -> str:
         raise BadGuestCall(self._answer)
 
     def printed(self, channel: int, text: str) -> None:

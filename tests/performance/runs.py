@@ -33,14 +33,14 @@ async def call_us(policy: Policy | None) -> float:
     """Microseconds of one call to a tool that does nothing; the best of five rounds."""
     best = float("inf")
     for _ in range(5):
-        consent = ApprovalGate(policy, Grants(), None) if policy is not None else None
+        gate = ApprovalGate(policy, Grants(), None) if policy is not None else None
         limits = Limits(tool_calls=CALLS)
-        answers = ToolCalls(
-            ScriptedTools(), code="", limits=limits, consent=consent, deadline=Deadline(), watcher=NullObserver()
-        ).answers()
+        handlers = ToolCalls(
+            ScriptedTools(), code="", limits=limits, gate=gate, deadline=Deadline(), observer=NullObserver()
+        ).handlers()
         begun = time.perf_counter()
         for _ in range(CALLS):
-            await answers["tools.call"](CALL)
+            await handlers["tools.call"](CALL)
         best = min(best, time.perf_counter() - begun)
     return best / CALLS * 1e6
 

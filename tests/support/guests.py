@@ -39,7 +39,7 @@ class Host:
     def __init__(self, ran: Ran) -> None:
         self._ran = ran
 
-    async def ask(self, operation: str, text: str) -> str:
+    async def call(self, operation: str, text: str) -> str:
         asked = json.loads(text)
         match operation:
             case "echo":

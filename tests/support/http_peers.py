@@ -149,17 +149,17 @@ class Response:
 class Guest:
     """Asks the bridge what a guest's runtime asks."""
 
-    lent: OpenBridge
-    account: Usage
+    opened: OpenBridge
+    usage: Usage
 
-    async def ask(self, operation: str, **arguments: object) -> Any:
-        return json.loads(await self.lent.answers[operation](json.dumps(arguments)))
+    async def call(self, operation: str, **arguments: object) -> Any:
+        return json.loads(await self.opened.handlers[operation](json.dumps(arguments)))
 
     async def request(self, method: str, url: str, **more: object) -> Response:
-        answer = await self.ask("network.request", method=method, url=url, **more)
+        answer = await self.call("network.request", method=method, url=url, **more)
         piece, body, pieces = answer, _bytes(answer), 1
         while piece["more"] is not None:
-            piece = await self.ask("network.read", id=piece["more"])
+            piece = await self.call("network.read", id=piece["more"])
             body += _bytes(piece)
             pieces += 1
         headers = {name.lower(): value for name, value in answer["headers"]}
@@ -174,13 +174,13 @@ def _bytes(piece: Mapping[str, str]) -> bytes:
 
 
 @asynccontextmanager
-async def lent(
+async def opened(
     *rules: HostRule, resolver: Resolver | None = None, tls: Tls | None = None, **limits: Any
 ) -> AsyncGenerator[Guest]:
     """A run's share of the network."""
-    account = Usage()
-    async with NetworkBridge(HostRules(rules), Limits(**limits), resolver=resolver, tls=tls).lend(account) as power:
-        yield Guest(power, account)
+    usage = Usage()
+    async with NetworkBridge(HostRules(rules), Limits(**limits), resolver=resolver, tls=tls).open(usage) as power:
+        yield Guest(power, usage)
 
 
 class Authority:

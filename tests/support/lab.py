@@ -46,7 +46,7 @@ class Lab:
         *,
         deadline_s: float = 50,
         limits: Limits | None = None,
-        watcher: RunObserver | None = None,
+        observer: RunObserver | None = None,
         packages: Packages | None = None,
         configured: tuple[Bridge, ...] = (),
         workers: Workers | None = None,
@@ -60,7 +60,7 @@ class Lab:
                 pool=workers or self.pool,
                 bridges=Bridges(tools or ScriptedTools(), modules, configured),
                 limits=limits or Limits(),
-                watcher=watcher,
+                observer=observer,
             )
 
     async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:

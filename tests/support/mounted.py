@@ -29,7 +29,7 @@ class Mounted:
     session: FileOperations
     records: AccessLog
 
-    def ask(self, operation: str, packed: str | None = None, **arguments: Any) -> Any:
+    def call(self, operation: str, packed: str | None = None, **arguments: Any) -> Any:
         """The answer as a guest has it. Raises `FileRefused`."""
         text = json.dumps(arguments, ensure_ascii=False)
         request = text if packed is None else f"{text}\n{packed}"
@@ -44,12 +44,14 @@ class Mounted:
 
     def read(self, path: str) -> bytes:
         """A whole file."""
-        ahead: bytes = self.ask("files.open", path=path, ahead=1 << 20)["ahead"]
+        ahead: bytes = self.call("files.open", path=path, ahead=1 << 20)["ahead"]
         return ahead
 
     def open(self, path: str, access: str = "rw", **how: bool) -> int:
         """The handle of a file that is opened for writing; by default it is made if it is not there."""
-        handle: int = self.ask("files.open", path=path, access=access, **cast("Any", {"create": True, **how}))["handle"]
+        handle: int = self.call("files.open", path=path, access=access, **cast("Any", {"create": True, **how}))[
+            "handle"
+        ]
         return handle
 
     def write(self, path: str, data: bytes, at: int | None = 0) -> None:
@@ -58,20 +60,20 @@ class Mounted:
         try:
             self.put(handle, data, at)
         finally:
-            self.ask("files.close", closed=[handle])
+            self.call("files.close", closed=[handle])
 
     def put(self, handle: int, data: bytes, at: int | None = 0) -> int:
-        end: int = self.ask("files.write", pack(data), handle=handle, at=at)
+        end: int = self.call("files.write", pack(data), handle=handle, at=at)
         return end
 
     def names(self, path: str) -> list[str]:
-        names: list[str] = self.ask("files.list", path=path)["entries"][::2]
+        names: list[str] = self.call("files.list", path=path)["entries"][::2]
         return names
 
     def why_not(self, operation: str, packed: str | None = None, **arguments: Any) -> tuple[str, str]:
         """Why it is refused: the name of the error, and the sentence."""
         try:
-            answer = self.ask(operation, packed, **arguments)
+            answer = self.call(operation, packed, **arguments)
         except FileRefused as refused:
             return refused.errno_name, refused.reason
         raise AssertionError(f"{operation} {arguments} was answered with {answer!r}")

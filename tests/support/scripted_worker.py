@@ -33,10 +33,10 @@ def _wire_out() -> int:
 
 
 def _hostile(data: bytes) -> Callable[[Ask, Print], Any]:
-    def act(ask: Ask, print_: Print) -> None:
+    def act(call: Ask, print_: Print) -> None:
         print_(1, "before\n")
         os.write(_wire_out(), data)
-        ask("never answered", "null")
+        call("never answered", "null")
 
     return act
 
@@ -193,7 +193,7 @@ SPEAKING: dict[str, Callable[[Ask, Print], Any]] = {
     "an operation that is not UTF-8": _hostile((2).to_bytes(4, "big") + b"\x06\xff"),
     "questions without waiting": _hostile(((1 + 6).to_bytes(4, "big") + b"\x06a\nnull") * 3),
     "half a frame": lambda _, __: (os.write(_wire_out(), (100).to_bytes(4, "big") + b"\x08half"), os._exit(0)),
-    "ask": lambda ask, _: json.loads(ask("echo", '{"a":1}')),
+    "ask": lambda call, _: json.loads(call("echo", '{"a":1}')),
 }
 
 
@@ -216,14 +216,14 @@ class Scripted:
     def warm_up(self) -> None:
         self.warm = True
 
-    def run(self, ask: Ask, print_: Print) -> None:
-        name = json.loads(ask("run.begin", ""))["code"]
+    def run(self, call: Ask, print_: Print) -> None:
+        name = json.loads(call("run.begin", ""))["code"]
         if name == "warm":
-            ask("run.end", json.dumps(self.warm))
+            call("run.end", json.dumps(self.warm))
             return
-        found = ALONE[name]() if name in ALONE else SPEAKING[name](ask, print_)
+        found = ALONE[name]() if name in ALONE else SPEAKING[name](call, print_)
         if found is not ...:
-            ask("run.end", json.dumps(found))
+            call("run.end", json.dumps(found))
 
 
 def main() -> None:

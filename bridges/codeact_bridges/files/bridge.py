@@ -41,30 +41,30 @@ class FilesBridge:
         }
         self._slots = threading.Semaphore(_most_open())
 
-    def lend(self, account: Usage) -> AbstractAsyncContextManager[OpenBridge]:
-        return self._lend(account)
+    def open(self, usage: Usage) -> AbstractAsyncContextManager[OpenBridge]:
+        return self._lend(usage)
 
     @asynccontextmanager
-    async def _lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+    async def _lend(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         records = AccessLog()
         session = FileOperations(self._mounts, self._quotas, records, chunk_bytes=self._chunk_bytes, slots=self._slots)
         clerk = SerialExecutor(at_end=session.close)
 
-        async def settle() -> None:
+        async def flush() -> None:
             self._look_again()
             try:
                 if session.changed:
-                    await self._tell(account, clerk, session)
+                    await self._tell(usage, clerk, session)
             finally:
-                account.accesses += records.told()
+                usage.accesses += records.told()
 
         self._look_again()
         try:
-            answers = {operation: _answer(clerk, session, operation) for operation in session.operations}
-            yield OpenBridge(answers, begin={"files": self._begin()}, settle=settle)
+            handlers = {operation: _answer(clerk, session, operation) for operation in session.operations}
+            yield OpenBridge(handlers, init={"files": self._begin()}, flush=flush)
         finally:
             try:
-                await settle()
+                await flush()
             finally:
                 clerk.dismiss()
 
@@ -73,10 +73,10 @@ class FilesBridge:
         for quota in self._quotas.values():
             quota.forget()
 
-    async def _tell(self, account: Usage, clerk: SerialExecutor, session: FileOperations) -> None:
+    async def _tell(self, usage: Usage, clerk: SerialExecutor, session: FileOperations) -> None:
         """Even of a run that was cut off: its files are there."""
         with anyio.move_on_after(END_TIMEOUT_S, shield=True) as scope:
-            account.produced += await clerk.do(partial(self._produced, session))
+            usage.produced += await clerk.do(partial(self._produced, session))
         if scope.cancelled_caught:
             log.warning("a mounted folder did not answer within %s s: the files of a run are not listed", END_TIMEOUT_S)
 

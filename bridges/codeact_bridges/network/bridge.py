@@ -43,13 +43,13 @@ class NetworkBridge:
         self._tls = tls or Tls()
 
     @asynccontextmanager
-    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+    async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         connections = Connections(self._resolver, self._tls)
         power = ExchangeContext(
             rules=self._rules,
             mask=self._mask,
             connections=connections,
-            account=account,
+            usage=usage,
             places=anyio.Semaphore(MAX_CONNECTIONS),
             response_bytes=self._limits.http_response_bytes,
         )
@@ -59,7 +59,7 @@ class NetworkBridge:
                 try:
                     yield desk.lent()
                 finally:
-                    await desk.settle()
+                    await desk.flush()
                     tasks.cancel_scope.cancel()
         finally:
             await connections.aclose()
@@ -81,13 +81,13 @@ class _RunHandlers:
 
     def lent(self) -> OpenBridge:
         return OpenBridge(
-            answers={"network.request": self._request, "network.read": self._read, "network.close": self._close},
+            handlers={"network.request": self._request, "network.read": self._read, "network.close": self._close},
             concurrent=frozenset({"network.request", "network.read"}),
-            begin={"network": {"most_in_memory": self._most_in_memory}},
-            settle=self.settle,
+            init={"network": {"most_in_memory": self._most_in_memory}},
+            flush=self.flush,
         )
 
-    async def settle(self) -> None:
+    async def flush(self) -> None:
         """A program is over: nobody will fetch what is left, and the next one has requests of its own."""
         while self._under_way:
             self._under_way.popitem()[1].give_up()
@@ -116,7 +116,7 @@ class _RunHandlers:
         except BadRequest as exc:
             # Not the URL: what is wrong with it may be that it holds a password.
             what = f"{call.method[:20]!a} {exc.reason}"
-            self._power.account.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
+            self._power.usage.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
             raise
 
     async def _read(self, text: str) -> str:

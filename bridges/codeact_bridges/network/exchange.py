@@ -38,7 +38,7 @@ class ExchangeContext:
     rules: HostRules
     mask: Mask
     connections: Connections
-    account: Usage
+    usage: Usage
     places: anyio.Semaphore
     response_bytes: int
 
@@ -178,7 +178,7 @@ class Exchange:
     def _record(self, hop: Hop, decision: Literal["allow", "deny"], rule: str, size: int, began: float) -> None:
         mask, now = self._power.mask, anyio.current_time()
         access = AccessRecord(mask.text(_named(hop)), decision, mask.text(rule[:1_000]), size, began, now - began)
-        self._power.account.accesses.append(access)
+        self._power.usage.accesses.append(access)
 
     @contextmanager
     def _translated(self, hop: Hop) -> Generator[None]:

@@ -59,7 +59,7 @@ class AsyncOperations:
         """Of the arguments of what has not finished."""
         self._something_finished = anyio.Event()
 
-    def answers(self) -> dict[str, Handler]:
+    def handlers(self) -> dict[str, Handler]:
         return {"async.submit": self._submit, "async.wait": self._wait, "async.cancel": self._cancel}
 
     async def _submit(self, text: str) -> str:

@@ -18,7 +18,7 @@ class Deadline:
         self._own = anyio.CancelScope()
         self._begun = False
         self._stopped = False
-        self._excuses = 0
+        self._pauses = 0
         self._waits = 0
         self._left_s: float | None = None
         """What is left of the guest's own time while the deadline stands still."""
@@ -50,18 +50,18 @@ class Deadline:
             self.ended_by = "total"
 
     @contextmanager
-    def excused(self) -> Generator[None]:
+    def paused(self) -> Generator[None]:
         """Something is under way that is not the guest's to answer for: a person is asked. Several may overlap."""
-        self._excuses += 1
+        self._pauses += 1
         self._stand_still_or_go_on()
         try:
             yield
         finally:
-            self._excuses -= 1
+            self._pauses -= 1
             self._stand_still_or_go_on()
 
     @contextmanager
-    def guest_waits(self) -> Generator[None]:
+    def blocked_on_host(self) -> Generator[None]:
         """The guest waits for an answer of ours. While it computes, its time counts whoever is asked meanwhile."""
         self._waits += 1
         self._stand_still_or_go_on()
@@ -72,7 +72,7 @@ class Deadline:
             self._stand_still_or_go_on()
 
     def _stand_still_or_go_on(self) -> None:
-        if self._excuses and self._waits:
+        if self._pauses and self._waits:
             if self._left_s is None:
                 self._left_s = self._own.deadline - anyio.current_time()
                 self._own.deadline = math.inf

@@ -44,11 +44,11 @@ async def run_program(
     pool: Workers,
     bridges: Bridges,
     limits: Limits,
-    consent: ApprovalGate | None = None,
-    watcher: RunObserver | None = None,
+    gate: ApprovalGate | None = None,
+    observer: RunObserver | None = None,
     deadline: Deadline | None = None,
     keep: StoreResult | None = None,
-    answerer: ClientRequests | None = None,
+    client_requests: ClientRequests | None = None,
 ) -> RunResult:
     """Run `code` in a fresh guest and say how it went; a program that fails is a result too.
 
@@ -63,7 +63,7 @@ async def run_program(
         keep: where output and values go that are over `limits.output_bytes`; without it they are cut and gone.
     """
     result = await _run_program(
-        code, deadline_s, pool, bridges, limits, consent, watcher, deadline or Deadline(), answerer
+        code, deadline_s, pool, bridges, limits, gate, observer, deadline or Deadline(), client_requests
     )
     return shortened(result, limits.output_bytes, keep)
 
@@ -74,13 +74,13 @@ async def _run_program(
     pool: Workers,
     bridges: Bridges,
     limits: Limits,
-    consent: ApprovalGate | None,
-    watcher: RunObserver | None,
+    gate: ApprovalGate | None,
+    observer: RunObserver | None,
     deadline: Deadline,
-    answerer: ClientRequests | None,
+    client_requests: ClientRequests | None,
 ) -> RunResult:
     """As `run_program`, with all of the output and of the value."""
-    run = RunGuestHost(code, bridges, limits, consent, watcher or NullObserver(), deadline, answerer)
+    run = RunGuestHost(code, bridges, limits, gate, observer or NullObserver(), deadline, client_requests)
     refusal = _not_runnable(code, limits)
     if refusal is not None:
         return run.result(EngineInfo("none", "nothing was run"), failure=refusal)
@@ -91,7 +91,7 @@ async def _run_program(
         async with pool.worker() as worker, run.begun():
             info = worker.info
             with deadline.running(deadline_s, max(deadline_s, limits.total_s)):
-                outcome = await worker.run(json.dumps({"code": code, **run.begin}, ensure_ascii=False), run)
+                outcome = await worker.run(json.dumps({"code": code, **run.init}, ensure_ascii=False), run)
                 value, failure = run.end(outcome)
             if deadline.ended_by is not None:
                 # Out of the pool's block with an exception, so that the worker is killed.

@@ -50,33 +50,33 @@ class RunGuestHost:
         code: str,
         bridges: Bridges,
         limits: Limits,
-        consent: ApprovalGate | None,
-        watcher: RunObserver,
+        gate: ApprovalGate | None,
+        observer: RunObserver,
         deadline: Deadline,
-        answerer: ClientRequests | None,
+        client_requests: ClientRequests | None,
     ) -> None:
-        self._bridges, self._limits, self._watcher, self._deadline = bridges, limits, watcher, deadline
+        self._bridges, self._limits, self._observer, self._deadline = bridges, limits, observer, deadline
         self._tool_calls = ToolCalls(
             bridges.tools,
             code=code,
             limits=limits,
-            consent=consent,
+            gate=gate,
             deadline=deadline,
-            watcher=watcher,
-            answerer=answerer,
+            observer=observer,
+            client_requests=client_requests,
         )
         self._output = OutputBuffer(max(limits.output_bytes, limits.kept_output_bytes))
         self._displayed: list[Value | Media] = []
         self._displayed_bytes = 0
         self._began = anyio.current_time()
-        self._account = Usage()
-        self.begin: dict[str, JsonValue] = {
+        self._usage = Usage()
+        self.init: dict[str, JsonValue] = {
             "output_bytes": self._output.limit_bytes,
             "seed": secrets.randbits(128),
         }
         """What the guest is told when it begins, besides its program."""
-        self._answers: dict[str, Handler] = {
-            **self._tool_calls.answers(),
+        self._handlers: dict[str, Handler] = {
+            **self._tool_calls.handlers(),
             "clock.sleep": self._sleep,
             "modules.get": self._get_module,
             "modules.data": self._read_module_data,
@@ -93,38 +93,38 @@ class RunGuestHost:
         concurrent = {"tools.call", "tools.read_resource"}
         async with AsyncExitStack() as powers:
             for bridge in self._bridges.configured:
-                power = await powers.enter_async_context(bridge.lend(self._account))
-                self._answers |= power.answers
-                self.begin |= power.begin
+                power = await powers.enter_async_context(bridge.open(self._usage))
+                self._handlers |= power.handlers
+                self.init |= power.init
                 concurrent |= power.concurrent
             # Begun after the bridges, because it must end before them: what is under way uses their tasks and files.
             tasks = await powers.enter_async_context(plain_task_group())
             under_way = AsyncOperations(
                 tasks,
-                {operation: self._answers[operation] for operation in concurrent},
+                {operation: self._handlers[operation] for operation in concurrent},
                 at_once=self._limits.concurrent_calls,
                 message_bytes=self._limits.message_bytes,
             )
-            self._answers |= under_way.answers()
+            self._handlers |= under_way.handlers()
             try:
                 yield
             finally:
                 tasks.cancel_scope.cancel()
 
-    async def ask(self, operation: str, text: str) -> str:
-        answer = self._answers.get(operation)
+    async def call(self, operation: str, text: str) -> str:
+        answer = self._handlers.get(operation)
         if answer is None:
             raise BadGuestCall(f"there is no operation {operation[:100]!r}")
         if operation == "clock.sleep":
             return await answer(text)
-        with self._deadline.guest_waits():
+        with self._deadline.blocked_on_host():
             return await answer(text)
 
     def printed(self, channel: int, text: str) -> None:
         stream: Literal["stdout", "stderr"] = "stdout" if channel == 1 else "stderr"
         kept = self._output.add(stream, text)
         if kept:
-            self._watcher.printed(Printed(stream, kept))
+            self._observer.printed(Printed(stream, kept))
 
     def end(self, outcome: str) -> tuple[Value | None, Failure | None]:
         """The value or the failure in what the guest gave to `run.end`.
@@ -155,8 +155,8 @@ class RunGuestHost:
             value=value,
             displayed=tuple(self._displayed),
             calls=self._tool_calls.records,
-            accesses=tuple(self._account.accesses),
-            produced=tuple(self._account.produced),
+            accesses=tuple(self._usage.accesses),
+            produced=tuple(self._usage.produced),
             failure=failure,
         )
 

@@ -145,7 +145,7 @@ class RunHandle:
         given = await self._answer_to(question)
         return given if isinstance(given, str) else "no"
 
-    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
+    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         """See `tools.asking.Answerer`. A user who does not answer in time has gone away from the question."""
         self._server_questions += 1
         if self._server_questions > MAX_SERVER_QUESTIONS:

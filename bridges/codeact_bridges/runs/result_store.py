@@ -108,7 +108,7 @@ class ResultsBridge:
     owner: str
 
     @asynccontextmanager
-    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+    async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         yield OpenBridge({"results.load": self._load, "results.save": self._save})
 
     async def _load(self, text: str) -> str:

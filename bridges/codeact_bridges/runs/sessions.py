@@ -57,8 +57,8 @@ class InterpreterSession:
     """One program at a time."""
     ready: anyio.Event = field(default_factory=anyio.Event)
     over: anyio.Event = field(default_factory=anyio.Event)
-    account: Usage = field(default_factory=Usage)
-    lent: list[OpenBridge] = field(default_factory=list[OpenBridge])
+    usage: Usage = field(default_factory=Usage)
+    opened: list[OpenBridge] = field(default_factory=list[OpenBridge])
     kept: Worker | None = None
     programs: int = 0
     lost: str | None = None
@@ -102,34 +102,34 @@ class InterpreterSession:
 
     def bridges(self) -> tuple[Bridge, ...]:
         """The session's powers, lent again to each of its programs: temporary files stay."""
-        return (_Remembers(), *(_Again(self, lent) for lent in self.lent))
+        return (_Remembers(), *(_Again(self, opened) for opened in self.opened))
 
 
 class _Remembers:
     """Tells the guest that another program may follow, so that it keeps what the program leaves."""
 
     @asynccontextmanager
-    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
-        yield OpenBridge({}, begin={"session": True})
+    async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
+        yield OpenBridge({}, init={"session": True})
 
 
 @dataclass(frozen=True, slots=True)
 class _Again:
     session: InterpreterSession
-    lent: OpenBridge
+    opened: OpenBridge
 
     @asynccontextmanager
-    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
+    async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         try:
-            yield self.lent
+            yield self.opened
         finally:
-            if self.lent.settle is not None:
+            if self.opened.flush is not None:
                 with anyio.move_on_after(SETTLE_TIMEOUT_S, shield=True):
-                    await self.lent.settle()
-            account.accesses += self.session.account.accesses
-            account.produced += self.session.account.produced
-            self.session.account.accesses.clear()
-            self.session.account.produced.clear()
+                    await self.opened.flush()
+            usage.accesses += self.session.usage.accesses
+            usage.produced += self.session.usage.produced
+            self.session.usage.accesses.clear()
+            self.session.usage.produced.clear()
 
 
 class Sessions:
@@ -248,7 +248,7 @@ class Sessions:
         try:
             async with AsyncExitStack() as stack:
                 for bridge in self._configured:
-                    session.lent.append(await stack.enter_async_context(bridge.lend(session.account)))
+                    session.opened.append(await stack.enter_async_context(bridge.open(session.usage)))
                 if session.lost is None:
                     session.kept = worker
                 session.ready.set()

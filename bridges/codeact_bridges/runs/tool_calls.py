@@ -47,18 +47,20 @@ class ToolCalls:
         *,
         code: str,
         limits: Limits,
-        consent: ApprovalGate | None,
+        gate: ApprovalGate | None,
         deadline: Deadline,
-        watcher: RunObserver,
-        answerer: ClientRequests | None = None,
+        observer: RunObserver,
+        client_requests: ClientRequests | None = None,
     ) -> None:
         self._tools, self._code, self._limits = tools, code, limits
-        self._consent, self._deadline, self._watcher = consent, deadline, watcher
-        self._answerer = _Excused(answerer, deadline) if answerer is not None else None
+        self._gate, self._deadline, self._observer = gate, deadline, observer
+        self._client_requests = (
+            _PausingClientRequests(client_requests, deadline) if client_requests is not None else None
+        )
         self._calls_left = Budget("tool calls", limits.tool_calls, "codeact.limits.tool_calls")
         self._bytes_left = Budget("bytes from tools", limits.tool_bytes, "codeact.limits.tool_bytes")
         self._began = anyio.current_time()
-        self._excused = not limits.deadline_counts_tools
+        self._paused = not limits.deadline_counts_tools
         self._made: list[_Made] = []
         self._links: set[tuple[str, str]] = set()
         """By server and address, what tools have pointed this run to."""
@@ -68,7 +70,7 @@ class ToolCalls:
         """Every call so far, in the order in which they began."""
         return tuple(made.record() for made in self._made)
 
-    def answers(self) -> dict[str, Handler]:
+    def handlers(self) -> dict[str, Handler]:
         return {
             "tools.call": self._call,
             "tools.read_resource": self._read_resource,
@@ -87,7 +89,7 @@ class ToolCalls:
                 call.arguments,
                 gate=made.pass_gate,
                 on_progress=made.pass_progress,
-                answerer=self._answerer,
+                client_requests=self._client_requests,
             )
 
         return await self._recorded(call.tool, text, call.line, make)
@@ -121,7 +123,7 @@ class ToolCalls:
         )
         self._made.append(made)
         try:
-            with self._span(made), self._deadline.excused() if self._excused else nullcontext():
+            with self._span(made), self._deadline.paused() if self._paused else nullcontext():
                 value = await make(made)
                 answer = self._answer(name, value)
                 self._remember_links(value)
@@ -131,7 +133,7 @@ class ToolCalls:
             raise
         finally:
             made.duration_s = self._now() - made.started_s
-            self._watcher.called(made.record())
+            self._observer.called(made.record())
         return answer
 
     @contextmanager
@@ -177,15 +179,15 @@ class ToolCalls:
         """
         made.tool = tool.full_name[:MAX_RECORDED_NAME]
         made.read_only = tool.read_only and not tool.destructive
-        if self._consent is not None:
+        if self._gate is not None:
             try:
-                if (reason := self._consent.must_ask(tool)) is not None:
+                if (reason := self._gate.must_ask(tool)) is not None:
                     made.decision = "ask"
                     asked = approval_request(
                         tool.server, tool.name, arguments, code=self._code, line=made.line, reason=reason
                     )
-                    with self._deadline.excused():
-                        made.decision = f"ask: {await self._consent.ask(asked)}"
+                    with self._deadline.paused():
+                        made.decision = f"ask: {await self._gate.ask(asked)}"
             except ToolDenied as exc:
                 made.decision = f"deny: {exc.reason}"[:MAX_RECORDED_ERROR]
                 raise
@@ -194,7 +196,7 @@ class ToolCalls:
     async def tell(self, made: "_Made", progress: float, total: float | None, message: str | None) -> None:
         """Pass on how far a call has come."""
         said = (message or "")[:MAX_PROGRESS_MESSAGE]
-        self._watcher.progressed(CallProgress(made.tool, progress, total, said))
+        self._observer.progressed(CallProgress(made.tool, progress, total, said))
 
     async def _search(self, text: str) -> str:
         call = calls.parse(calls.SearchTools, "search_tools", text)
@@ -252,16 +254,16 @@ class _Made:
 
 
 @dataclass(frozen=True, slots=True)
-class _Excused:
+class _PausingClientRequests:
     """Waiting for the client's answer to a server's question is not the program's time."""
 
-    answerer: ClientRequests
+    client_requests: ClientRequests
     deadline: Deadline
 
     @property
     def serves(self) -> frozenset[ClientRequestKind]:
-        return self.answerer.serves
+        return self.client_requests.serves
 
-    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
-        with self.deadline.excused():
-            return await self.answerer.pass_on(question)
+    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
+        with self.deadline.paused():
+            return await self.client_requests.forward(question)

@@ -21,7 +21,7 @@ class EngineInfo:
 class GuestHost(Protocol):
     """Answers one guest."""
 
-    async def ask(self, operation: str, text: str) -> str:
+    async def call(self, operation: str, text: str) -> str:
         """JSON text for the operation's arguments as JSON text. Raises `BridgeError` for the guest to catch."""
         ...
 

@@ -175,7 +175,7 @@ class WorkerProcess:
                     return frame.text
                 operation, _, text = frame.text.partition("\n")
                 try:
-                    answer = await host.ask(operation, text)
+                    answer = await host.call(operation, text)
                 except BridgeError as exc:
                     self._send(FrameKind.REFUSAL, error_text(exc).encode("utf-8", "backslashreplace"))
                 else:

@@ -45,7 +45,7 @@ class ToolsBridge:
         *,
         log_dir: Path | None = None,
         state_dir: Path | None = None,
-        keeper: SecretStore | None = None,
+        secret_store: SecretStore | None = None,
         result_limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         """Without these nothing is written down.
@@ -55,7 +55,7 @@ class ToolsBridge:
             state_dir: gets a file of the shapes that tools were seen to return.
             keeper: has the access to servers that somebody logged in to.
         """
-        credentials = Credentials(keeper)
+        credentials = Credentials(secret_store)
         self._downstreams = {
             spec.name: DownstreamServer(spec, log_dir=log_dir, credentials=credentials, on_change=self._changed)
             for spec in servers
@@ -133,7 +133,7 @@ class ToolsBridge:
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> ToolValue:
         """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
 
@@ -143,7 +143,7 @@ class ToolsBridge:
         tool.check(arguments)
         if gate is not None:
             await gate(tool, arguments)
-        result = await self._downstreams[tool.server].call(tool, arguments, on_progress, answerer)
+        result = await self._downstreams[tool.server].call(tool, arguments, on_progress, client_requests)
         value = unwrap(tool, result, self._result_limit_bytes)
         if tool.output_schema is None:
             self._learned.learn(tool, value)

@@ -30,7 +30,7 @@ class ClientRequests(Protocol):
         """What the client can answer. Nothing else is declared to the server."""
         ...
 
-    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
+    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
         ...
 
@@ -57,7 +57,7 @@ class ToolsPort(Protocol):
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> ToolValue:
         """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
 

@@ -54,7 +54,7 @@ async def run_demo(config: Config) -> int:
     async with open_app(config, stderr_line) as app:
         await app.tools.wait_settled()
         await app.run("None")  # the sandbox is warm, as for any but a server's first program
-        result = await app.run(program, watcher=stage)
+        result = await app.run(program, observer=stage)
     if result.failure is not None:
         console.print(result.failure.message, style="red", markup=False)
         return 1

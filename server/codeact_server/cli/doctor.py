@@ -53,7 +53,7 @@ async def examine(config: Config) -> int:
 class _Examiner:
     """A guest's host that answers nothing."""
 
-    async def ask(self, operation: str, text: str) -> str:
+    async def call(self, operation: str, text: str) -> str:
         raise BadGuestCall(f"{operation} is not answered here")
 
     def printed(self, channel: int, text: str) -> None:

@@ -6,7 +6,7 @@ import webbrowser
 import anyio.to_thread
 
 from codeact_bridges.tools.spec import HttpServer
-from codeact_server.app import secret_store
+from codeact_server.app import configured_secret_store
 from codeact_server.config import dialects
 from codeact_server.config.model import Config
 
@@ -25,8 +25,8 @@ async def log_in_and_say_so(config: Config, name: str, *, open_browser: bool) ->
     if not isinstance(spec, HttpServer) or spec.oauth is None or spec.oauth.grant != "authorization_code":
         stderr_line(f"{spec.name} needs no login: set codeact.servers.{spec.name}.oauth = {{}} if it asks for OAuth")
         return 1
-    keeper = secret_store(config)
-    assert keeper is not None
+    secret_store = configured_secret_store(config)
+    assert secret_store is not None
 
     async def show(url: str) -> None:
         sys.stdout.write(f"Open this address and log in to {spec.name}:\n\n{url}\n\n")
@@ -35,7 +35,7 @@ async def log_in_and_say_so(config: Config, name: str, *, open_browser: bool) ->
             await anyio.to_thread.run_sync(webbrowser.open, url, abandon_on_cancel=True)
 
     try:
-        tools = await log_in(spec, keeper, show)
+        tools = await log_in(spec, secret_store, show)
     except LoginFailedError as exc:
         stderr_line(f"not logged in to {spec.name}: {exc}")
         return 1

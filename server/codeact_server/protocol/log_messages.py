@@ -33,7 +33,7 @@ class LogLevels:
     def __init__(self) -> None:
         self._of: OrderedDict[str, types.LoggingLevel] = OrderedDict()
 
-    def ask(self, client: Client, level: types.LoggingLevel) -> None:
+    def set_level(self, client: Client, level: types.LoggingLevel) -> None:
         """Remember what `logging/setLevel` says. Of clients that cannot be told apart, nothing is."""
         if client.anonymous:
             return

@@ -109,7 +109,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     async def set_level(
         ctx: ServerRequestContext[dict[str, Any]], params: types.SetLevelRequestParams
     ) -> types.EmptyResult:
-        levels.ask(client_of(ctx, app.config.answer_after_s), params.level)
+        levels.set_level(client_of(ctx, app.config.answer_after_s), params.level)
         return types.EmptyResult()
 
     async def tell() -> None:

@@ -39,12 +39,12 @@ class Person:
 
 
 def test_what_is_allowed_is_not_asked_for_and_what_is_denied_is_refused_with_the_rule() -> None:
-    consent = ApprovalGate(Policy(rules=(ToolRule(tool="shop.drop", action="deny"),)), Grants(), None)
+    gate = ApprovalGate(Policy(rules=(ToolRule(tool="shop.drop", action="deny"),)), Grants(), None)
 
-    assert consent.must_ask(CatalogTool("shop", "buy")) is None
-    assert consent.must_ask(BURN) == "the tool says that it is destructive"
+    assert gate.must_ask(CatalogTool("shop", "buy")) is None
+    assert gate.must_ask(BURN) == "the tool says that it is destructive"
     with pytest.raises(ToolDenied, match="the operator's policy denies it"):
-        consent.must_ask(DROP)
+        gate.must_ask(DROP)
 
 
 @pytest.mark.parametrize(
@@ -69,37 +69,37 @@ async def test_a_yes_holds_for_as_long_as_the_person_said(
 
 async def test_a_yes_is_for_the_tool_that_was_asked_about() -> None:
     person = Person(["session", "no"])
-    consent = ApprovalGate(Policy(), Grants(), person)
-    await consent.ask(about(DROP))
+    gate = ApprovalGate(Policy(), Grants(), person)
+    await gate.ask(about(DROP))
 
     with pytest.raises(ToolDenied, match="the user said no"):
-        await consent.ask(about(BURN))
+        await gate.ask(about(BURN))
 
 
 async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
     person = Person(["no", "once"])
-    consent = ApprovalGate(Policy(), Grants(), person)
+    gate = ApprovalGate(Policy(), Grants(), person)
     with pytest.raises(ToolDenied):
-        await consent.ask(about(DROP))
+        await gate.ask(about(DROP))
 
-    assert await consent.ask(about(DROP)) == "once"
+    assert await gate.ask(about(DROP)) == "once"
 
 
-@pytest.mark.parametrize("asker", [None, Person([None])])
-async def test_where_nobody_can_be_asked_the_operator_has_said_what_then(asker: Person | None) -> None:
+@pytest.mark.parametrize("approver", [None, Person([None])])
+async def test_where_nobody_can_be_asked_the_operator_has_said_what_then(approver: Person | None) -> None:
     with pytest.raises(ToolDenied, match="this client cannot ask anybody"):
-        await ApprovalGate(Policy(), Grants(), asker).ask(about(DROP))
+        await ApprovalGate(Policy(), Grants(), approver).ask(about(DROP))
 
-    assert await ApprovalGate(Policy(unattended="allow"), Grants(), asker).ask(about(DROP)) == "unattended"
+    assert await ApprovalGate(Policy(unattended="allow"), Grants(), approver).ask(about(DROP)) == "unattended"
 
 
 async def test_calls_made_at_once_are_asked_for_one_after_the_other_and_not_again_after_a_yes_for_the_run() -> None:
     person = Person(["once", "run"])
-    consent = ApprovalGate(Policy(), Grants(), person)
+    gate = ApprovalGate(Policy(), Grants(), person)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             for _ in range(10):
-                tasks.start_soon(consent.ask, about(DROP))
+                tasks.start_soon(gate.ask, about(DROP))
 
     assert person.asked == ["shop.drop", "shop.drop"]
     assert person.most_at_once == 1

@@ -27,27 +27,27 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 class Run:
     """One run that was lent the bridge."""
 
-    def __init__(self, lent: OpenBridge, account: Usage) -> None:
-        self.lent, self.account = lent, account
+    def __init__(self, opened: OpenBridge, usage: Usage) -> None:
+        self.opened, self.usage = opened, usage
 
-    async def ask(self, operation: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, **arguments: Any) -> Any:
         with anyio.fail_after(10):
-            answer = await self.lent.answers[operation](json.dumps(arguments))
+            answer = await self.opened.handlers[operation](json.dumps(arguments))
         return json.loads(answer.partition("\n")[0])
 
     async def write(self, path: str, data: bytes) -> None:
-        opened = await self.ask("files.open", path=path, access="w", create=True, truncate=True)
+        opened = await self.call("files.open", path=path, access="w", create=True, truncate=True)
         with anyio.fail_after(10):
             request = json.dumps({"handle": opened["handle"], "at": 0})
-            await self.lent.answers["files.write"](f"{request}\n{pack(data)}")
-        await self.ask("files.close", closed=[opened["handle"]])
+            await self.opened.handlers["files.write"](f"{request}\n{pack(data)}")
+        await self.call("files.close", closed=[opened["handle"]])
 
 
 @asynccontextmanager
 async def run_of(bridge: FilesBridge) -> AsyncGenerator[Run]:
-    account = Usage()
-    async with bridge.lend(account) as lent:
-        yield Run(lent, account)
+    usage = Usage()
+    async with bridge.open(usage) as opened:
+        yield Run(opened, usage)
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ async def produced(bridge: FilesBridge, files: dict[str, bytes]) -> dict[str, Pr
     async with run_of(bridge) as run:
         for path, data in files.items():
             await run.write(path, data)
-    return {file.path: file for file in run.account.produced}
+    return {file.path: file for file in run.usage.produced}
 
 
 async def test_the_guest_is_told_of_the_mounts_and_where_it_begins(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
-        assert run.lent.begin["files"] == {
+        assert run.opened.init["files"] == {
             "mounts": [{"path": "/out", "mode": "rw"}, {"path": "/scratch", "mode": "temp"}],
             "folder": "/out",
             "chunk_bytes": 2 << 20,
@@ -101,23 +101,23 @@ async def test_images_and_small_texts_come_along_and_nothing_else(bridge: FilesB
 
 async def test_a_file_is_told_under_its_last_name_and_not_if_it_is_gone(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
-        await run.ask("files.mkdir", path="/out/d")
+        await run.call("files.mkdir", path="/out/d")
         for name in ("a", "b", "d/c"):
             await run.write(f"/out/{name}", b"x")
-        await run.ask("files.rename", path="/out/a", target="/out/z")
-        await run.ask("files.remove", path="/out/b")
-        await run.ask("files.rename", path="/out/d", target="/out/e")
+        await run.call("files.rename", path="/out/a", target="/out/z")
+        await run.call("files.remove", path="/out/b")
+        await run.call("files.rename", path="/out/d", target="/out/e")
 
-    assert {file.path for file in run.account.produced} == {"/out/z", "/out/e/c"}
+    assert {file.path for file in run.usage.produced} == {"/out/z", "/out/e/c"}
 
 
 async def test_a_file_that_was_only_read_or_opened_is_not_told(bridge: FilesBridge, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("old")
     async with run_of(bridge) as run:
-        await run.ask("files.open", path="/out/f")
-        await run.ask("files.open", path="/out/f", access="rw")
+        await run.call("files.open", path="/out/f")
+        await run.call("files.open", path="/out/f", access="rw")
 
-    assert run.account.produced == []
+    assert run.usage.produced == []
 
 
 async def test_a_bounded_number_of_files_is_told(bridge: FilesBridge) -> None:
@@ -127,32 +127,32 @@ async def test_a_bounded_number_of_files_is_told(bridge: FilesBridge) -> None:
 async def test_records_are_bounded_and_what_is_beyond_is_summed_up(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
         for _ in range(MAX_ALLOWED + 5):
-            await run.ask("files.stat", path="/out")
+            await run.call("files.stat", path="/out")
         for _ in range(MAX_DENIED + 5):
             with pytest.raises(FileRefused):
-                await run.ask("files.stat", path="/etc")
+                await run.call("files.stat", path="/etc")
 
-    whats = [access.what for access in run.account.accesses]
+    whats = [access.what for access in run.usage.accesses]
     assert len(whats) == MAX_ALLOWED + MAX_DENIED + 2
     assert whats.count("5 more accesses") == 2
 
 
 async def test_every_program_of_a_session_has_its_own_account(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
-        opened = await run.ask("files.open", path="/out/f", access="w", create=True)
-        assert run.lent.settle is not None
-        await run.lent.settle()
-        first = [access.what for access in run.account.accesses], [file.path for file in run.account.produced]
-        run.account.accesses.clear()
-        run.account.produced.clear()
+        opened = await run.call("files.open", path="/out/f", access="w", create=True)
+        assert run.opened.flush is not None
+        await run.opened.flush()
+        first = [access.what for access in run.usage.accesses], [file.path for file in run.usage.produced]
+        run.usage.accesses.clear()
+        run.usage.produced.clear()
 
         request = json.dumps({"handle": opened["handle"], "at": 0})
-        await run.lent.answers["files.write"](f"{request}\n{pack(b'later')}")
-        await run.lent.settle()
+        await run.opened.handlers["files.write"](f"{request}\n{pack(b'later')}")
+        await run.opened.flush()
 
     assert first == (["write /out/f"], ["/out/f"])
-    assert [(access.what, access.bytes) for access in run.account.accesses] == [("write /out/f", 5)]
-    assert [file.size_bytes for file in run.account.produced] == [5]
+    assert [(access.what, access.bytes) for access in run.usage.accesses] == [("write /out/f", 5)]
+    assert [file.size_bytes for file in run.usage.produced] == [5]
 
 
 async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> None:
@@ -160,7 +160,7 @@ async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> N
     for _ in range(3):
         async with run_of(bridge) as run:
             for number in range(20):
-                await run.ask("files.open", path=f"/out/{number}", access="w", create=True)
+                await run.call("files.open", path=f"/out/{number}", access="w", create=True)
     with anyio.fail_after(5):
         while len(os.listdir("/proc/self/fd")) > before:
             await anyio.lowlevel.checkpoint()
@@ -169,5 +169,5 @@ async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> N
 async def test_two_runs_do_not_share_what_is_in_memory(bridge: FilesBridge) -> None:
     async with run_of(bridge) as one, run_of(bridge) as other:
         await one.write("/scratch/f", b"x")
-        assert (await one.ask("files.list", path="/scratch"))["entries"] == ["f", "f"]
-        assert (await other.ask("files.list", path="/scratch"))["entries"] == []
+        assert (await one.call("files.list", path="/scratch"))["entries"] == ["f", "f"]
+        assert (await other.call("files.list", path="/scratch"))["entries"] == []

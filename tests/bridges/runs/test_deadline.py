@@ -38,10 +38,10 @@ class Asking(ScriptedTools):
         *,
         gate: Gate | None = None,
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> ToolValue:
-        assert answerer is not None
-        await answerer.pass_on(ClientRequest("test", name, "form", {}))
+        assert client_requests is not None
+        await client_requests.forward(ClientRequest("test", name, "form", {}))
         await pass_time(3)
         return Data(None)
 
@@ -51,7 +51,7 @@ class Slow:
 
     serves: frozenset[ClientRequestKind] = frozenset({"form"})
 
-    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
+    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         await pass_time(500)
         return {"action": "cancel"}
 
@@ -87,31 +87,31 @@ async def test_what_runs_out_first_ends_the_block(own_s: float, total_s: float, 
     assert deadline.ended_by == by
 
 
-@pytest.mark.parametrize("excused", [True, False])
+@pytest.mark.parametrize("paused", [True, False])
 @pytest.mark.parametrize("waits", [True, False])
-async def test_it_stands_still_while_the_guest_waits_for_what_is_not_its_own(excused: bool, waits: bool) -> None:
+async def test_it_stands_still_while_the_guest_waits_for_what_is_not_its_own(paused: bool, waits: bool) -> None:
     deadline = Deadline()
     with deadline.running(10, 1_000):
         await pass_time(6)
-        with deadline.excused() if excused else nullcontext(), deadline.guest_waits() if waits else nullcontext():
+        with deadline.paused() if paused else nullcontext(), deadline.blocked_on_host() if waits else nullcontext():
             await pass_time(500)
         await pass_time(3.9)
 
-    assert (deadline.ended_by is None) is (excused and waits)
+    assert (deadline.ended_by is None) is (paused and waits)
 
 
 async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> None:
     deadline = Deadline()
     with deadline.running(10, 1_000):
         await pass_time(6)
-        with deadline.guest_waits():
-            with deadline.excused():
+        with deadline.blocked_on_host():
+            with deadline.paused():
                 await pass_time(100)
-                with deadline.excused():
+                with deadline.paused():
                     await pass_time(100)
                 await pass_time(100)
             await pass_time(3)
-            with deadline.excused():
+            with deadline.paused():
                 await pass_time(100)
         await pass_time(0.9)
         assert not anyio.get_current_task().has_pending_cancellation()
@@ -124,7 +124,7 @@ async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> 
 async def test_the_bound_in_all_does_not_stand_still() -> None:
     deadline = Deadline()
     with deadline.running(10, 20):
-        with deadline.guest_waits(), deadline.excused():
+        with deadline.blocked_on_host(), deadline.paused():
             await pass_time(20.1)
         pytest.fail("it went on")
 
@@ -173,12 +173,18 @@ async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() 
 async def test_while_a_server_asks_the_user_it_stands_still_and_then_goes_on() -> None:
     deadline = Deadline()
     calls = ToolCalls(
-        Asking(), code="", limits=Limits(), consent=None, deadline=deadline, watcher=NullObserver(), answerer=Slow()
+        Asking(),
+        code="",
+        limits=Limits(),
+        gate=None,
+        deadline=deadline,
+        observer=NullObserver(),
+        client_requests=Slow(),
     )
     with deadline.running(10, 1_000_000):
         for _ in range(10):
-            with deadline.guest_waits():
-                await calls.answers()["tools.call"]('{"tool": "ask", "arguments": {}}')
+            with deadline.blocked_on_host():
+                await calls.handlers()["tools.call"]('{"tool": "ask", "arguments": {}}')
 
     assert deadline.ended_by == "own"
     assert len(calls.records) == 4, "three seconds of ten are each call's own"

@@ -51,7 +51,7 @@ async def run(
 
 async def refusal(host: GuestHost, operation: str, text: str) -> str:
     with pytest.raises(BridgeError) as refused:
-        await host.ask(operation, text)
+        await host.call(operation, text)
     return str(refused.value)
 
 
@@ -90,7 +90,7 @@ async def test_a_guest_that_dies_leaves_its_output_and_its_calls() -> None:
     async def guest(host: GuestHost) -> str:
         host.printed(1, "out")
         host.printed(2, "err")
-        await host.ask("tools.call", '{"tool":"echo","arguments":{"a":1}}')
+        await host.call("tools.call", '{"tool":"echo","arguments":{"a":1}}')
         raise GuestDied("it was too much")
 
     result = await run(guest)
@@ -111,7 +111,7 @@ async def test_a_call_that_is_under_way_at_the_deadline_is_cancelled_and_recorde
         raise AssertionError
 
     async def guest(host: GuestHost) -> str:
-        await host.ask("async.submit", '1 tools.call\n{"tool":"never","arguments":{}}')
+        await host.call("async.submit", '1 tools.call\n{"tool":"never","arguments":{}}')
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -124,10 +124,10 @@ async def test_a_call_that_is_under_way_at_the_deadline_is_cancelled_and_recorde
 
 async def test_a_wait_gives_what_has_finished_and_an_error_as_an_object() -> None:
     async def guest(host: GuestHost) -> str:
-        await host.ask("async.submit", '1 tools.call\n{"tool":"echo","arguments":{"n":1}}')
-        first = json.loads(await host.ask("async.wait", '{"timeout_s":null}'))
-        await host.ask("async.submit", '2 tools.call\n{"tool":"nope","arguments":{}}')
-        second = json.loads(await host.ask("async.wait", '{"timeout_s":null}'))
+        await host.call("async.submit", '1 tools.call\n{"tool":"echo","arguments":{"n":1}}')
+        first = json.loads(await host.call("async.wait", '{"timeout_s":null}'))
+        await host.call("async.submit", '2 tools.call\n{"tool":"nope","arguments":{}}')
+        second = json.loads(await host.call("async.wait", '{"timeout_s":null}'))
         assert first == [[1, True, {"data": {"n": 1}}]]
         assert [second[0][0], second[0][1], second[0][2]["type"], second[0][2]["facts"]["tool"]] == [
             2,
@@ -142,8 +142,8 @@ async def test_a_wait_gives_what_has_finished_and_an_error_as_an_object() -> Non
 
 async def test_a_wait_ends_at_its_time_and_a_wait_for_nothing_is_refused() -> None:
     async def guest(host: GuestHost) -> str:
-        assert await host.ask("async.wait", '{"timeout_s":0}') == "[]"
-        assert await host.ask("async.wait", '{"timeout_s":0.01}') == "[]"
+        assert await host.call("async.wait", '{"timeout_s":0}') == "[]"
+        assert await host.call("async.wait", '{"timeout_s":0.01}') == "[]"
         assert "nothing is under way" in await refusal(host, "async.wait", '{"timeout_s":null}')
         return RETURNED
 
@@ -159,12 +159,12 @@ async def test_what_is_cancelled_is_not_reported_and_gives_its_place_back() -> N
         raise AssertionError
 
     async def guest(host: GuestHost) -> str:
-        await host.ask("async.submit", '1 tools.call\n{"tool":"never","arguments":{}}')
+        await host.call("async.submit", '1 tools.call\n{"tool":"never","arguments":{}}')
         await started.wait()
-        await host.ask("async.cancel", '{"id":1}')
-        await host.ask("async.cancel", '{"id":1}')
-        await host.ask("async.submit", '2 tools.call\n{"tool":"echo","arguments":{}}')
-        assert json.loads(await host.ask("async.wait", '{"timeout_s":null}')) == [[2, True, {"data": {}}]]
+        await host.call("async.cancel", '{"id":1}')
+        await host.call("async.cancel", '{"id":1}')
+        await host.call("async.submit", '2 tools.call\n{"tool":"echo","arguments":{}}')
+        assert json.loads(await host.call("async.wait", '{"timeout_s":null}')) == [[2, True, {"data": {}}]]
         return RETURNED
 
     result = await run(guest, ScriptedTools({"t.never": never, "t.echo": echo}), limits=Limits(concurrent_calls=1))
@@ -173,7 +173,7 @@ async def test_what_is_cancelled_is_not_reported_and_gives_its_place_back() -> N
 
 async def test_a_number_cannot_be_used_twice_and_only_what_may_wait_can_be_submitted() -> None:
     async def guest(host: GuestHost) -> str:
-        await host.ask("async.submit", '1 tools.call\n{"tool":"echo","arguments":{}}')
+        await host.call("async.submit", '1 tools.call\n{"tool":"echo","arguments":{}}')
         assert "under way already" in await refusal(
             host, "async.submit", '1 tools.call\n{"tool":"echo","arguments":{}}'
         )
@@ -210,7 +210,7 @@ async def test_a_program_that_is_not_text_is_refused_without_a_worker() -> None:
 async def test_too_many_displayed_values_are_refused() -> None:
     async def guest(host: GuestHost) -> str:
         for _ in range(50):
-            await host.ask("display.value", '{"form":"json","text":"1"}')
+            await host.call("display.value", '{"form":"json","text":"1"}')
         assert "at most 50 values" in await refusal(host, "display.value", '{"form":"json","text":"1"}')
         return RETURNED
 

@@ -166,9 +166,9 @@ async def test_servers_may_ask_only_so_often_in_one_run() -> None:
     live = a_run(ask_timeout_s=0.001)
     question = ClientRequest("shop", "drop", "form", {})
     for _ in range(MAX_SERVER_QUESTIONS):
-        await live.pass_on(question)
+        await live.forward(question)
     with pytest.raises(ToolError, match="20 questions in this run"):
-        await live.pass_on(question)
+        await live.forward(question)
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ async def test_a_servers_question_without_an_answer_in_time_is_given_up(kind: Cl
     live = a_run(ask_timeout_s=0.01)
     question = ClientRequest("shop", "drop", kind, {})
     if given is not None:
-        assert await live.pass_on(question) == given
+        assert await live.forward(question) == given
     else:
         with pytest.raises(ToolError, match=r"shop\.drop: the client did not answer its question"):
-            await live.pass_on(question)
+            await live.forward(question)
 
 
 async def test_a_question_of_a_call_that_was_cancelled_is_not_asked_any_more() -> None:

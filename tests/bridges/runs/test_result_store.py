@@ -20,9 +20,9 @@ def keep(kept: ResultStore, text: str, owner: str = "me") -> str:
     return link.uri
 
 
-async def answers(kept: ResultStore, owner: str = "me") -> dict[str, Handler]:
-    async with kept.bridge(owner).lend(Usage()) as lent:
-        return dict(lent.answers)
+async def handlers(kept: ResultStore, owner: str = "me") -> dict[str, Handler]:
+    async with kept.bridge(owner).open(Usage()) as opened:
+        return dict(opened.handlers)
 
 
 def test_what_is_kept_can_be_read_by_its_owner_alone() -> None:
@@ -76,7 +76,7 @@ async def test_a_program_reads_a_long_result_in_pieces_that_fit_into_a_message_w
     kept = keeping(10_000_000, message_bytes=100_000)
     text = "\0" * 50_000 + "x" * 50_000
     uri = keep(kept, text)
-    load = (await answers(kept))["results.load"]
+    load = (await handlers(kept))["results.load"]
 
     pieces: list[str] = []
     offset: int | None = 0
@@ -95,7 +95,7 @@ async def test_a_program_cannot_read_what_another_client_keeps() -> None:
     uri = keep(kept, "mine")
 
     with pytest.raises(BadGuestCall, match="nothing is kept as"):
-        await (await answers(kept, "you"))["results.load"](json.dumps({"id": uri}))
+        await (await handlers(kept, "you"))["results.load"](json.dumps({"id": uri}))
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ async def test_a_program_cannot_read_what_another_client_keeps() -> None:
 async def test_what_a_program_saves_is_there_with_its_type(form: str, text: str, mime_type: str) -> None:
     kept = keeping()
 
-    uri = json.loads(await (await answers(kept))["results.save"](json.dumps({"form": form, "text": text})))
+    uri = json.loads(await (await handlers(kept))["results.save"](json.dumps({"form": form, "text": text})))
 
     assert kept.read("me", uri) == (mime_type, text)
 
 
 async def test_a_program_is_told_that_its_value_is_too_large() -> None:
-    save = (await answers(keeping(limit_bytes=3)))["results.save"]
+    save = (await handlers(keeping(limit_bytes=3)))["results.save"]
 
     with pytest.raises(BadGuestCall, match=r"setting codeact\.limits\.kept_bytes"):
         await save(json.dumps({"form": "text", "text": "four"}))

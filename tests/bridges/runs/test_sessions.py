@@ -252,21 +252,21 @@ class Counting:
     """A bridge with state of its own, as temporary files are."""
 
     def __init__(self) -> None:
-        self.lent = 0
+        self.opened = 0
 
     @asynccontextmanager
-    async def lend(self, account: Usage) -> AsyncGenerator[OpenBridge]:
-        self.lent += 1
+    async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
+        self.opened += 1
         count = 0
 
         async def answer(text: str) -> str:
             nonlocal count
             count += 1
-            account.accesses.append(AccessRecord(f"read {count}", "allow", "", 0, 0.0, 0.0))
+            usage.accesses.append(AccessRecord(f"read {count}", "allow", "", 0, 0.0, 0.0))
             return str(count)
 
         begin: dict[str, JsonValue] = {"counting": True}
-        yield OpenBridge({"counting.next": answer}, begin=begin)
+        yield OpenBridge({"counting.next": answer}, init=begin)
 
 
 async def test_what_a_bridge_lends_stays_and_each_program_accounts_for_its_own_use(launcher: Launcher) -> None:
@@ -277,21 +277,21 @@ async def test_what_a_bridge_lends_stays_and_each_program_accounts_for_its_own_u
         accounts.append(Usage())
         async with sessions.use("me", "s", reset=False) as session:
             (remembers, again) = session.bridges()
-            async with remembers.lend(accounts[-1]) as told, again.lend(accounts[-1]) as lent:
-                assert told.begin == {"session": True}
-                return await _first(lent)("")
+            async with remembers.open(accounts[-1]) as told, again.open(accounts[-1]) as opened:
+                assert told.init == {"session": True}
+                return await _first(opened)("")
 
     async with opened(launcher, bridge) as sessions:
         counted = [await program(sessions) for _ in range(3)]
 
     assert [json.loads(each) for each in counted] == [1, 2, 3]
-    assert bridge.lent == 1
-    assert [[access.what for access in account.accesses] for account in accounts] == [
+    assert bridge.opened == 1
+    assert [[access.what for access in usage.accesses] for usage in accounts] == [
         ["read 1"],
         ["read 2"],
         ["read 3"],
     ]
 
 
-def _first(lent: OpenBridge) -> Callable[[str], Awaitable[str]]:
-    return lent.answers["counting.next"]
+def _first(opened: OpenBridge) -> Callable[[str], Awaitable[str]]:
+    return opened.handlers["counting.next"]

@@ -67,14 +67,14 @@ def made(
 ) -> tuple[ToolCalls, ScriptedTools, Heard]:
     tools, heard = ScriptedTools(SCRIPTS), Heard()
     limits = Limits(tool_calls=tool_calls, tool_bytes=tool_bytes)
-    consent = ApprovalGate(Policy(rules=rules), Grants(), person)
-    calls = ToolCalls(tools, code="first\nsecond", limits=limits, consent=consent, deadline=Deadline(), watcher=heard)
+    gate = ApprovalGate(Policy(rules=rules), Grants(), person)
+    calls = ToolCalls(tools, code="first\nsecond", limits=limits, gate=gate, deadline=Deadline(), observer=heard)
     return calls, tools, heard
 
 
 async def call(calls: ToolCalls, tool: str, line: int | None = 1, **arguments: JsonValue) -> JsonValue:
     asked = json.dumps({"tool": tool, "arguments": arguments, "line": line})
-    answer: JsonValue = json.loads(await calls.answers()["tools.call"](asked))
+    answer: JsonValue = json.loads(await calls.handlers()["tools.call"](asked))
     return answer
 
 
@@ -180,17 +180,17 @@ async def test_what_is_no_call_is_refused_and_leaves_no_record_but_uses_up_a_cal
     calls, _, _ = made(tool_calls=1)
 
     with pytest.raises(BadGuestCall):
-        await calls.answers()["tools.call"](asked)
+        await calls.handlers()["tools.call"](asked)
 
     assert calls.records == ()
     with pytest.raises(BudgetSpent):
-        await calls.answers()["tools.call"](asked)
+        await calls.handlers()["tools.call"](asked)
 
 
 async def test_a_link_that_no_tool_gave_is_not_read() -> None:
     calls, tools, _ = made()
 
     with pytest.raises(ToolDenied, match="no tool has given this link"):
-        await calls.answers()["tools.read_resource"]('{"server": "test", "uri": "file:///etc/passwd"}')
+        await calls.handlers()["tools.read_resource"]('{"server": "test", "uri": "file:///etc/passwd"}')
 
     assert tools.called == []

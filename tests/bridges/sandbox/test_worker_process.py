@@ -33,7 +33,7 @@ class Host:
         self.printed_text = ""
         self.began = anyio.Event()
 
-    async def ask(self, operation: str, text: str) -> str:
+    async def call(self, operation: str, text: str) -> str:
         return text
 
     def printed(self, channel: int, text: str) -> None:
@@ -69,7 +69,7 @@ async def test_a_question_gets_its_answer(worker: WorkerProcess) -> None:
 
 async def test_a_question_that_is_refused_is_answered_with_the_error(worker: WorkerProcess) -> None:
     class Refuses(Host):
-        async def ask(self, operation: str, text: str) -> str:
+        async def call(self, operation: str, text: str) -> str:
             raise BudgetSpent("tool calls", 5, "codeact.limits.tool_calls")
 
     with pytest.raises(GuestDied, match="BudgetSpent"):  # the scripted engine does not catch it

@@ -45,7 +45,7 @@ def test_a_hole_counts_as_if_it_were_full(small: Mounted, folder: str) -> None:
     assert small.why_not("files.write", "ax", handle=handle, at=1 << 40)[0] == "EDQUOT"
     assert small.why_not("files.truncate", handle=handle, size=1 << 50)[0] == "EDQUOT"
     assert small.why_not("files.truncate", handle=handle, size=MAX_BYTES + 1)[0] == "EDQUOT"
-    small.ask("files.truncate", handle=handle, size=MAX_BYTES)
+    small.call("files.truncate", handle=handle, size=MAX_BYTES)
     assert small.why_not("files.write", "ax", handle=handle, at=None)[0] == "EDQUOT"
 
 
@@ -58,7 +58,7 @@ def test_appending_takes_room_wherever_the_guest_says_it_writes(small: Mounted, 
         with pytest.raises(FileRefused, match="EDQUOT"):
             small.put(handle, bytes(6_000), at=0)
 
-    assert small.ask("files.fstat", handle=handle)[4] <= MAX_BYTES
+    assert small.call("files.fstat", handle=handle)[4] <= MAX_BYTES
 
 
 @FOLDERS
@@ -71,38 +71,38 @@ def test_writing_over_what_is_there_takes_no_room(small: Mounted, folder: str) -
 def test_what_is_removed_or_cut_off_or_replaced_makes_room(small: Mounted, folder: str) -> None:
     for _ in range(5):
         small.write(f"{folder}/f", bytes(MAX_BYTES))
-        small.ask("files.remove", path=f"{folder}/f")
+        small.call("files.remove", path=f"{folder}/f")
         handle = small.open(f"{folder}/g")
         small.put(handle, bytes(MAX_BYTES))
-        small.ask("files.truncate", handle=handle, size=0, closed=[])
-        small.ask("files.close", closed=[handle])
+        small.call("files.truncate", handle=handle, size=0, closed=[])
+        small.call("files.close", closed=[handle])
         small.write(f"{folder}/h", bytes(MAX_BYTES))
-        small.ask("files.rename", path=f"{folder}/g", target=f"{folder}/h")
+        small.call("files.rename", path=f"{folder}/g", target=f"{folder}/h")
 
 
 @FOLDERS
 def test_a_file_without_a_name_takes_room_as_long_as_it_is_open(small: Mounted, folder: str) -> None:
     handle = small.open(f"{folder}/f")
     small.put(handle, bytes(8_000))
-    small.ask("files.remove", path=f"{folder}/f")
+    small.call("files.remove", path=f"{folder}/f")
 
     other = small.open(f"{folder}/g")
     assert small.why_not("files.write", f"a{'x' * 8_000}", handle=other, at=0)[0] == "EDQUOT"
     assert small.why_not("files.write", f"a{'x' * 8_000}", handle=handle, at=None)[0] == "EDQUOT"
 
-    small.ask("files.close", closed=[handle])
+    small.call("files.close", closed=[handle])
     small.put(other, bytes(8_000))
 
 
 def test_a_file_that_is_only_read_takes_room_without_its_name_too(small: Mounted) -> None:
     small.write("/out/f", bytes(8_000))
     handle = small.open("/out/f", "r", create=False)
-    small.ask("files.remove", path="/out/f")
+    small.call("files.remove", path="/out/f")
 
     other = small.open("/out/g")
     assert small.why_not("files.write", f"a{'x' * 8_000}", handle=other, at=0)[0] == "EDQUOT"
 
-    small.ask("files.close", closed=[handle])
+    small.call("files.close", closed=[handle])
     small.put(other, bytes(8_000))
 
 
@@ -110,12 +110,12 @@ def test_a_file_that_is_only_read_takes_room_without_its_name_too(small: Mounted
 def test_files_and_folders_are_counted_whatever_is_in_them(small: Mounted, folder: str) -> None:
     for number in range(MAX_FILES // 2):
         small.write(f"{folder}/{number}", b"")
-        small.ask("files.mkdir", path=f"{folder}/d{number}")
+        small.call("files.mkdir", path=f"{folder}/d{number}")
 
     assert small.why_not("files.open", path=f"{folder}/more", access="w", create=True)[0] == "EDQUOT"
     assert "max_files = 10" in small.why_not("files.mkdir", path=f"{folder}/more")[1]
 
-    small.ask("files.rmdir", path=f"{folder}/d0")
+    small.call("files.rmdir", path=f"{folder}/d0")
     small.write(f"{folder}/more", b"")
 
 
@@ -158,13 +158,13 @@ def test_hostile_patterns_never_leave_more_than_there_may_be(small: Mounted) -> 
             try:
                 small.put(handle, bytes(3_000), None if round_ % 3 else round_ * 10)
                 if round_ % 2:
-                    small.ask("files.rename", path=f"/out/{round_ % 7}", target=f"/out/{round_ % 5}")
+                    small.call("files.rename", path=f"/out/{round_ % 7}", target=f"/out/{round_ % 5}")
                 if round_ % 5 == 0:
-                    small.ask("files.remove", path=f"/out/{round_ % 5}")
+                    small.call("files.remove", path=f"/out/{round_ % 5}")
                     small.put(handle, bytes(3_000), None)
             finally:
                 if round_ % 4:
-                    small.ask("files.close", closed=[handle])
+                    small.call("files.close", closed=[handle])
         except FileRefused as exc:
             assert exc.errno_name in ("EDQUOT", "ENOENT", "EMFILE")  # noqa: PT017  # some rounds are refused, some not
         assert used(small) <= MAX_BYTES

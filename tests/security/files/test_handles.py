@@ -16,7 +16,7 @@ def test_a_run_has_a_bounded_number_of_files_open(mounted: Mounted) -> None:
 
     assert mounted.why_not("files.open", path="/out/f")[0] == "EMFILE"
 
-    mounted.ask("files.close", closed=handles[:1])
+    mounted.call("files.close", closed=handles[:1])
     mounted.open("/out/f")
 
 
@@ -38,7 +38,7 @@ def test_failing_to_open_costs_no_place(mounted: Mounted) -> None:
 def test_small_files_of_a_read_only_folder_take_no_handle_at_all(mounted: Mounted) -> None:
     (mounted.data / "f").write_text("small")
 
-    answers = [mounted.ask("files.open", path="/data/f", ahead=100) for _ in range(2 * MAX_OPEN)]
+    answers = [mounted.call("files.open", path="/data/f", ahead=100) for _ in range(2 * MAX_OPEN)]
 
     assert all(answer["handle"] is None for answer in answers)
 
@@ -48,12 +48,12 @@ def test_a_handle_that_was_never_given_is_none(mounted: Mounted, handle: int) ->
     assert mounted.why_not("files.read", handle=handle, at=0, length=1)[0] == "EBADF"
     assert mounted.why_not("files.fstat", handle=handle)[0] == "EBADF"
     assert mounted.why_not("files.truncate", handle=handle, size=0)[0] == "EBADF"
-    mounted.ask("files.close", closed=[handle])
+    mounted.call("files.close", closed=[handle])
 
 
 def test_a_closed_handle_is_none_and_its_number_is_not_given_again(mounted: Mounted) -> None:
     first = mounted.open("/out/f")
-    mounted.ask("files.close", closed=[first])
+    mounted.call("files.close", closed=[first])
 
     assert mounted.open("/out/g") != first
     assert mounted.why_not("files.read", handle=first, at=0, length=1)[0] == "EBADF"

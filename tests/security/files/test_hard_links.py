@@ -23,11 +23,11 @@ def test_a_file_with_a_second_name_is_not_written_to(linked: Mounted, how: dict[
 
 def test_replacing_or_removing_the_name_leaves_the_other_alone(linked: Mounted) -> None:
     linked.write("/out/new", b"mine")
-    linked.ask("files.rename", path="/out/new", target="/out/link")
+    linked.call("files.rename", path="/out/new", target="/out/link")
     assert (linked.outside / "secret.txt").read_text() == SECRET
 
     os.link(linked.outside / "secret.txt", linked.out / "again")
-    linked.ask("files.remove", path="/out/again")
+    linked.call("files.remove", path="/out/again")
     assert (linked.outside / "secret.txt").read_text() == SECRET
 
 

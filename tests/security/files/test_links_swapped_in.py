@@ -98,11 +98,11 @@ def test_nothing_is_made_or_removed_in_a_folder_outside(mounted: Mounted) -> Non
             ]
             for operation, arguments in asked:
                 try:
-                    answer = mounted.ask(operation, **arguments)
+                    answer = mounted.call(operation, **arguments)
                 except FileRefused:
                     continue
                 if isinstance(answer, dict):
-                    mounted.ask("files.close", closed=[answer["handle"]])
+                    mounted.call("files.close", closed=[answer["handle"]])
             seen |= set(os.listdir(mounted.outside))
 
     assert seen <= before

@@ -82,13 +82,13 @@ def test_nor_where_the_kernel_does_not_help(tangle: Mounted, path: str) -> None:
 def read_everything(tangle: Mounted, path: str) -> None:
     """Ask for it in every way that shows what is in it."""
     try:
-        answer = tangle.ask("files.open", path=path, ahead=4_096)
+        answer = tangle.call("files.open", path=path, ahead=4_096)
     except (FileRefused, BadGuestCall):
         pass
     else:
         assert answer["ahead"] in (b"inside", b"guest", b"")
         if answer["handle"] is not None:
-            tangle.ask("files.close", closed=[answer["handle"]])
+            tangle.call("files.close", closed=[answer["handle"]])
     try:
         names = tangle.names(path)
     except (FileRefused, BadGuestCall):
@@ -96,7 +96,7 @@ def read_everything(tangle: Mounted, path: str) -> None:
     else:
         assert not {"secret.txt", "outside", "passwd"} & set(names)
     try:
-        facts = tangle.ask("files.stat", path=path)
+        facts = tangle.call("files.stat", path=path)
     except (FileRefused, BadGuestCall):
         pass
     else:
@@ -127,14 +127,14 @@ def change(tangle: Mounted, path: str, other: str, operation: str) -> None:
         case _:
             pass
     try:
-        answer = tangle.ask(f"files.{operation}", **arguments)
+        answer = tangle.call(f"files.{operation}", **arguments)
     except (FileRefused, BadGuestCall):
         pass
     else:
         if operation == "open":
             handle: int = answer["handle"]
             tangle.put(handle, b"guest")
-            tangle.ask("files.close", closed=[handle])
+            tangle.call("files.close", closed=[handle])
 
     assert everything_outside(tangle) == before
     assert sorted(path.name for path in tangle.outside.parent.iterdir()) == ["data", "out", "outside"]

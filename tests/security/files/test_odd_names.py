@@ -65,10 +65,10 @@ def test_folders_are_not_nested_deeper_than_anybody_could_walk(mounted: Mounted)
     path = "/out"
     for _ in range(64):
         path += "/d"
-        mounted.ask("files.mkdir", path=path)
+        mounted.call("files.mkdir", path=path)
 
     assert mounted.why_not("files.mkdir", path=path + "/d")[0] == "ENAMETOOLONG"
-    mounted.ask("files.mkdir", path="/out/e")
-    mounted.ask("files.mkdir", path="/out/e/f")
+    mounted.call("files.mkdir", path="/out/e")
+    mounted.call("files.mkdir", path="/out/e/f")
     assert mounted.why_not("files.rename", path="/out/d", target="/out/e/f/d")[0] == "ENAMETOOLONG"
     assert mounted.why_not("files.rename", path="/out/e", target=path + "/e")[0] == "ENAMETOOLONG"

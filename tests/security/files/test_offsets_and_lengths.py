@@ -18,22 +18,22 @@ def test_a_number_that_cannot_be_meant_is_refused_at_the_door(mounted: Mounted, 
         ("files.write", {"handle": handle, "at": number}),
     ):
         with pytest.raises(BadGuestCall):
-            mounted.ask(operation, pack(b"x") if operation == "files.write" else None, **arguments)
+            mounted.call(operation, pack(b"x") if operation == "files.write" else None, **arguments)
     with pytest.raises(BadGuestCall):
-        mounted.ask("files.open", path="/out/f", ahead=number if number is not True else -1)
+        mounted.call("files.open", path="/out/f", ahead=number if number is not True else -1)
 
 
 def test_reading_far_behind_the_end_gives_nothing(mounted: Mounted) -> None:
     handle = mounted.open("/out/f")
 
-    assert mounted.ask("files.read", handle=handle, at=1 << 53, length=1 << 60) == b""
+    assert mounted.call("files.read", handle=handle, at=1 << 53, length=1 << 60) == b""
 
 
 def test_one_answer_holds_no_more_than_a_chunk(mounted: Mounted) -> None:
     (mounted.data / "big").write_bytes(bytes(3 * CHUNK_BYTES))
-    handle = mounted.ask("files.open", path="/data/big")["handle"]
+    handle = mounted.call("files.open", path="/data/big")["handle"]
 
-    assert len(mounted.ask("files.read", handle=handle, at=0, length=1 << 60)) == CHUNK_BYTES
+    assert len(mounted.call("files.read", handle=handle, at=0, length=1 << 60)) == CHUNK_BYTES
 
 
 @pytest.mark.parametrize("packed", ["", "x", "b!", "bA", "bAAAA=AAAA", "aé", "b" + "\n"])
@@ -41,7 +41,7 @@ def test_bytes_that_are_badly_packed_are_refused(mounted: Mounted, packed: str) 
     handle = mounted.open("/out/f")
 
     with pytest.raises(BadGuestCall):
-        mounted.ask("files.write", packed, handle=handle, at=0)
+        mounted.call("files.write", packed, handle=handle, at=0)
 
 
 @pytest.mark.parametrize(

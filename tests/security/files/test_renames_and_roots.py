@@ -12,7 +12,7 @@ ITSELF = ("EBUSY", "this is the mounted folder itself")
 def test_a_mount_itself_is_not_removed_renamed_or_replaced(mounted: Mounted, root: str) -> None:
     mount = "/" + root.split("/")[1]
     mounted.write(f"{mount}/f", b"")
-    mounted.ask("files.mkdir", path=f"{mount}/d")
+    mounted.call("files.mkdir", path=f"{mount}/d")
 
     assert mounted.why_not("files.rmdir", path=root) == ITSELF
     assert mounted.why_not("files.rename", path=root, target=f"{mount}/g") == ITSELF
@@ -66,7 +66,7 @@ def test_a_read_only_mount_says_where_writing_is_possible(mounted: Mounted) -> N
 
 def test_a_folder_is_not_moved_into_itself(mounted: Mounted) -> None:
     for folder in ("/out", "/scratch"):
-        mounted.ask("files.mkdir", path=f"{folder}/d")
+        mounted.call("files.mkdir", path=f"{folder}/d")
         assert mounted.why_not("files.rename", path=f"{folder}/d", target=f"{folder}/d/e")[0] == "EINVAL"
 
 

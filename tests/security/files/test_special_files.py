@@ -50,12 +50,12 @@ async def test_it_is_never_opened_and_nothing_waits(mounted: Mounted, special: s
 
 
 def test_it_can_be_seen_for_what_it_is_and_removed(mounted: Mounted, special: str) -> None:
-    mode = mounted.ask("files.stat", path=special)[0]
+    mode = mounted.call("files.stat", path=special)[0]
     assert not stat.S_ISREG(mode)
     assert not stat.S_ISDIR(mode)
-    assert mounted.ask("files.list", path="/out")["entries"] == ["special", "o"]
+    assert mounted.call("files.list", path="/out")["entries"] == ["special", "o"]
 
-    mounted.ask("files.remove", path=special)
+    mounted.call("files.remove", path=special)
 
     assert mounted.names("/out") == []
 

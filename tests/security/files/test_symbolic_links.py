@@ -54,7 +54,7 @@ def test_reading_follows_a_link_that_stays_inside(mounted: Mounted) -> None:
     (mounted.data / "round").symlink_to("sub/../sub/link")
 
     assert mounted.read("/data/sub/link") == mounted.read("/data/round") == b"content"
-    assert mounted.ask("files.readlink", path="/data/sub/link") == "../file"
+    assert mounted.call("files.readlink", path="/data/sub/link") == "../file"
 
 
 def test_a_link_that_leads_to_itself_is_an_error(mounted: Mounted) -> None:
@@ -99,8 +99,8 @@ def test_nothing_is_changed_behind_a_linked_folder(mounted: Mounted) -> None:
 def test_a_link_itself_can_be_removed_and_renamed_and_what_it_leads_to_stays(mounted: Mounted) -> None:
     (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
 
-    mounted.ask("files.rename", path="/out/link", target="/out/renamed")
-    mounted.ask("files.remove", path="/out/renamed")
+    mounted.call("files.rename", path="/out/link", target="/out/renamed")
+    mounted.call("files.remove", path="/out/renamed")
 
     assert os.listdir(mounted.out) == []
     assert os.listdir(mounted.outside) == ["secret.txt"]
@@ -110,7 +110,7 @@ def test_a_file_replaces_a_link_and_not_what_it_leads_to(mounted: Mounted) -> No
     mounted.write("/out/new", b"mine")
     (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
 
-    mounted.ask("files.rename", path="/out/new", target="/out/link")
+    mounted.call("files.rename", path="/out/new", target="/out/link")
 
     assert (mounted.out / "link").read_text() == "mine"
     assert not (mounted.out / "link").is_symlink()

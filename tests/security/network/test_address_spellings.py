@@ -5,7 +5,7 @@
 import ipaddress
 
 import pytest
-from http_peers import lent, rule
+from http_peers import opened, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,22 +28,22 @@ OUTSIDE = ["93.184.216.34", "8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450:
 @pytest.mark.parametrize("address", INSIDE)
 async def test_a_name_that_leads_inside_is_refused(address: str) -> None:
     resolver = TableResolver({"rebound.example": [[address]]})
-    async with lent(rule("rebound.example", port=9), resolver=resolver) as guest:
+    async with opened(rule("rebound.example", port=9), resolver=resolver) as guest:
         with pytest.raises(NotAllowed, match=r"rebound\.example"):
             await guest.get("http://rebound.example:9/")
-        (access,) = guest.account.accesses
+        (access,) = guest.usage.accesses
         assert access.decision == "deny"
 
 
 @pytest.mark.parametrize("mixture", [["93.184.216.34", "127.0.0.1"], ["127.0.0.1", "93.184.216.34"]])
 async def test_a_name_with_one_address_inside_is_refused_whatever_else_it_has(mixture: list[str]) -> None:
-    async with lent(rule("mixed.example"), resolver=TableResolver({"mixed.example": [mixture]})) as guest:
+    async with opened(rule("mixed.example"), resolver=TableResolver({"mixed.example": [mixture]})) as guest:
         with pytest.raises(NotAllowed, match=r"127\.0\.0\.1"):
             await guest.get("http://mixed.example/")
 
 
 async def test_a_refused_address_names_the_rule_that_it_would_take() -> None:
-    async with lent(rule("inside.example"), resolver=TableResolver({"inside.example": [["10.1.2.3"]]})) as guest:
+    async with opened(rule("inside.example"), resolver=TableResolver({"inside.example": [["10.1.2.3"]]})) as guest:
         with pytest.raises(NotAllowed, match=r"(?s)10\.1\.2\.3.*private = true") as refused:
             await guest.get("https://inside.example/")
     assert refused.value.guest_type == "PermissionError"
@@ -61,7 +61,7 @@ async def test_a_refused_address_names_the_rule_that_it_would_take() -> None:
 )
 async def test_an_unusual_spelling_of_a_host_is_no_url(host: str) -> None:
     everything = [rule("127.0.0.1", private=True), rule("localhost", private=True), rule("::1", private=True)]
-    async with lent(*everything, resolver=TableResolver({})) as guest:
+    async with opened(*everything, resolver=TableResolver({})) as guest:
         with pytest.raises(BadRequest):
             await guest.get(f"http://{host}/")
 
@@ -69,7 +69,7 @@ async def test_an_unusual_spelling_of_a_host_is_no_url(host: str) -> None:
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "::ffff:0.0.0.0", "255.255.255.255"])
 async def test_where_no_host_can_be_is_refused_even_to_a_private_rule(address: str) -> None:
     resolver = TableResolver({"nowhere.example": [[address]]})
-    async with lent(rule("nowhere.example", private=True), resolver=resolver) as guest:
+    async with opened(rule("nowhere.example", private=True), resolver=resolver) as guest:
         with pytest.raises(NotAllowed, match="no rule can allow it"):
             await guest.get("http://nowhere.example/")
 

@@ -5,7 +5,7 @@ from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
 import pytest
-from http_peers import Seen, answering, http, lent, loopback, sends_in_pieces
+from http_peers import Seen, answering, http, loopback, opened, sends_in_pieces
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +34,7 @@ FORMS = [
 async def test_an_echo_in_the_body_is_masked(form: bytes) -> None:
     async with (
         answering(lambda seen: http(b"before " + form + b" after")) as served,
-        lent(loopback(served.port, headers=HEADERS)) as guest,
+        opened(loopback(served.port, headers=HEADERS)) as guest,
     ):
         answer = await guest.get(served.url())
     assert served.requests[0].headers["authorization"] == HEADERS["Authorization"]
@@ -46,9 +46,9 @@ async def test_an_echo_in_the_body_is_masked(form: bytes) -> None:
 async def test_an_echo_in_headers_and_reason_is_masked() -> None:
     async with (
         answering(lambda seen: http(status=f"200 {SECRET}", X_Echo=f"<{SECRET}>", **{SECRET[:3]: "x"})) as served,
-        lent(loopback(served.port, headers=HEADERS)) as guest,
+        opened(loopback(served.port, headers=HEADERS)) as guest,
     ):
-        raw = await guest.ask("network.request", method="GET", url=served.url())
+        raw = await guest.call("network.request", method="GET", url=served.url())
     assert SECRET not in str(raw)
     assert "<[masked]>" in str(raw)
 
@@ -56,7 +56,7 @@ async def test_an_echo_in_headers_and_reason_is_masked() -> None:
 async def test_an_echo_in_an_error_is_masked() -> None:
     async with (
         answering(lambda seen: f"HTTP/1.1 200 OK\r\nno colon {SECRET}\r\n\r\n".encode()) as served,
-        lent(loopback(served.port, headers=HEADERS)) as guest,
+        opened(loopback(served.port, headers=HEADERS)) as guest,
     ):
         with pytest.raises(HttpFailed) as failed:
             await guest.get(served.url())
@@ -68,10 +68,10 @@ async def test_an_echo_in_the_target_of_a_redirect_is_masked() -> None:
         answering(
             lambda seen: http() if "?" in seen.target else http(status="302 x", Location=f"/?t={SECRET}")
         ) as served,
-        lent(loopback(served.port, headers=HEADERS)) as guest,
+        opened(loopback(served.port, headers=HEADERS)) as guest,
     ):
         answer = await guest.get(served.url())
-        said = f"{answer} {guest.account.accesses}"
+        said = f"{answer} {guest.usage.accesses}"
     assert SECRET not in said
     assert quote(SECRET, safe="") not in said
 
@@ -81,17 +81,17 @@ async def test_an_echo_in_a_redirect_that_goes_wrong_is_masked(location: str) ->
     def answer(seen: Seen) -> bytes:
         return b"garbage\r\n\r\n" if SECRET in seen.target else http(status="302 x", Location=location)
 
-    async with answering(answer) as served, lent(loopback(served.port, headers=HEADERS)) as guest:
+    async with answering(answer) as served, opened(loopback(served.port, headers=HEADERS)) as guest:
         with pytest.raises(BridgeError) as failed:
             await guest.get(served.url())
-        said = f"{failed.value} {failed.value.facts()} {guest.account.accesses}"
+        said = f"{failed.value} {failed.value.facts()} {guest.usage.accesses}"
     assert SECRET not in said
 
 
 async def test_an_echo_by_another_host_is_masked_too() -> None:
     async with (
         answering(lambda seen: http(SECRET)) as other,
-        lent(loopback(9, headers=HEADERS), loopback(other.port)) as guest,
+        opened(loopback(9, headers=HEADERS), loopback(other.port)) as guest,
     ):
         assert (await guest.get(other.url())).body == b"[masked]"
 
@@ -99,7 +99,7 @@ async def test_an_echo_by_another_host_is_masked_too() -> None:
 async def test_an_echo_cut_in_two_by_the_network_is_masked() -> None:
     async with (
         sends_in_pieces(b"a" * 1_000 + SECRET.encode() + b"b" * 1_000, at=1_005) as served,
-        lent(loopback(served.port, headers=HEADERS)) as guest,
+        opened(loopback(served.port, headers=HEADERS)) as guest,
     ):
         answer = await guest.get(served.url())
     assert answer.body == b"a" * 1_000 + b"[masked]" + b"b" * 1_000

@@ -5,7 +5,7 @@ import zlib
 import anyio
 import anyio.abc
 import pytest
-from http_peers import Talk, answering, http, lent, loopback, read_request, serving
+from http_peers import Talk, answering, http, loopback, opened, read_request, serving
 
 from codeact_bridges.errors import BudgetSpent, HttpFailed, NotAllowed
 
@@ -43,18 +43,18 @@ async def endless_header_line(stream: anyio.abc.ByteStream) -> None:
 @pytest.mark.parametrize("talk", [endless, endless_chunks, endless_head, endless_header_line])
 async def test_a_server_that_never_stops_sending_is_cut_off(talk: Talk) -> None:
     with anyio.fail_after(10):
-        async with serving(talk) as served, lent(loopback(served.port), http_response_bytes=LIMIT) as guest:
+        async with serving(talk) as served, opened(loopback(served.port), http_response_bytes=LIMIT) as guest:
             with pytest.raises(HttpFailed):
                 await guest.get(served.url())
-            (access,) = guest.account.accesses
+            (access,) = guest.usage.accesses
             assert access.bytes < LIMIT + 2_000_000
 
 
 async def test_a_body_said_to_be_too_large_is_not_even_begun() -> None:
-    async with serving(_announces) as served, lent(loopback(served.port), http_response_bytes=LIMIT) as guest:
+    async with serving(_announces) as served, opened(loopback(served.port), http_response_bytes=LIMIT) as guest:
         with pytest.raises(HttpFailed, match=r"200,000 bytes \(setting codeact.limits.http_response_bytes\)"):
             await guest.get(served.url())
-        assert guest.account.accesses[0].bytes == 0
+        assert guest.usage.accesses[0].bytes == 0
 
 
 async def _announces(stream: anyio.abc.ByteStream) -> None:
@@ -65,7 +65,7 @@ async def _announces(stream: anyio.abc.ByteStream) -> None:
 async def test_a_body_of_just_the_limit_arrives_in_pieces() -> None:
     async with (
         answering(lambda seen: http(bytes(LIMIT))) as served,
-        lent(loopback(served.port), http_response_bytes=LIMIT, message_bytes=400_000) as guest,
+        opened(loopback(served.port), http_response_bytes=LIMIT, message_bytes=400_000) as guest,
     ):
         answer = await guest.get(served.url())
         assert (len(answer.body), answer.pieces) == (LIMIT, 5)
@@ -77,13 +77,13 @@ async def test_an_answer_with_too_many_headers_is_refused(headers: bytes) -> Non
         await read_request(stream)
         await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + headers + b"\r\n")
 
-    async with serving(talk) as served, lent(loopback(served.port)) as guest:
+    async with serving(talk) as served, opened(loopback(served.port)) as guest:
         with pytest.raises(HttpFailed, match="headers"):
             await guest.get(served.url())
 
 
 async def test_a_program_cannot_hammer_a_host() -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port), http_requests=3) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port), http_requests=3) as guest:
         for _ in range(3):
             await guest.get(served.url())
         with pytest.raises(BudgetSpent, match=r"3 HTTP requests \(setting codeact.limits.http_requests\)"):
@@ -92,20 +92,20 @@ async def test_a_program_cannot_hammer_a_host() -> None:
 
 
 async def test_refused_requests_count_too_so_that_the_account_stays_small() -> None:
-    async with lent(loopback(9), http_requests=3) as guest:
+    async with opened(loopback(9), http_requests=3) as guest:
         for _ in range(3):
             with pytest.raises(NotAllowed):
                 await guest.get("http://example.com/")
         with pytest.raises(BudgetSpent):
             await guest.get("http://example.com/")
-        assert len(guest.account.accesses) == 3
+        assert len(guest.usage.accesses) == 3
 
 
 async def test_the_next_program_of_a_session_has_a_budget_of_its_own() -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port), http_requests=1) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port), http_requests=1) as guest:
         await guest.get(served.url())
-        assert guest.lent.settle is not None
-        await guest.lent.settle()
+        assert guest.opened.flush is not None
+        await guest.opened.flush()
         await guest.get(served.url())
     assert len(served.requests) == 2
 
@@ -120,18 +120,18 @@ async def test_a_compressed_bomb_is_counted_as_what_it_becomes(encoding: str, wb
     assert len(bomb) < 60_000
     async with (
         answering(lambda seen: http(bomb, Content_Encoding=encoding)) as served,
-        lent(loopback(served.port), http_response_bytes=2_000_000) as guest,
+        opened(loopback(served.port), http_response_bytes=2_000_000) as guest,
     ):
         with pytest.raises(HttpFailed, match="larger than 2,000,000 bytes"):
             await guest.get(served.url())
-        assert guest.account.accesses[0].bytes < 5_000_000
+        assert guest.usage.accesses[0].bytes < 5_000_000
 
 
 async def test_a_bomb_in_a_bomb_is_counted_as_what_it_becomes() -> None:
     bomb = zlib.compress(BOMB, 9)
     async with (
         answering(lambda seen: http(bomb, Content_Encoding="deflate, deflate")) as served,
-        lent(loopback(served.port), http_response_bytes=2_000_000) as guest,
+        opened(loopback(served.port), http_response_bytes=2_000_000) as guest,
     ):
         with pytest.raises(HttpFailed, match="larger than 2,000,000 bytes"):
             await guest.get(served.url())
@@ -141,7 +141,7 @@ async def test_more_encodings_than_anybody_uses_are_an_error() -> None:
     encodings = ", ".join(["gzip"] * 50)
     async with (
         answering(lambda seen: http(BOMB, Content_Encoding=encodings)) as served,
-        lent(loopback(served.port)) as guest,
+        opened(loopback(served.port)) as guest,
     ):
         with pytest.raises(HttpFailed):
             await guest.get(served.url())
@@ -150,7 +150,7 @@ async def test_more_encodings_than_anybody_uses_are_an_error() -> None:
 async def test_an_honest_compressed_answer_arrives_decompressed_and_says_so() -> None:
     async with (
         answering(lambda seen: http(zlib.compress(b"hello"), Content_Encoding="deflate")) as served,
-        lent(loopback(served.port)) as guest,
+        opened(loopback(served.port)) as guest,
     ):
         answer = await guest.get(served.url(), headers=[("Accept-Encoding", "br")])
     assert answer.body == b"hello"

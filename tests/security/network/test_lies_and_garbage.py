@@ -3,7 +3,7 @@
 import anyio
 import anyio.abc
 import pytest
-from http_peers import Served, Talk, lent, loopback, read_request, serving
+from http_peers import Served, Talk, loopback, opened, read_request, serving
 
 from codeact_bridges.errors import HttpFailed
 
@@ -47,12 +47,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 async def test_what_is_no_whole_answer_is_an_error_that_a_program_can_catch(data: bytes) -> None:
     talk = sends(data)
     with anyio.fail_after(5):
-        async with serving(talk) as served, lent(loopback(served.port)) as guest:
+        async with serving(talk) as served, opened(loopback(served.port)) as guest:
             with pytest.raises(HttpFailed) as failed:
                 await guest.get(served.url())
             assert failed.value.guest_type == "HttpError"
             assert len(str(failed.value)) < 1_000
-            assert len(guest.account.accesses) == 1
+            assert len(guest.usage.accesses) == 1
 
 
 async def test_bytes_behind_the_said_length_reach_nobody() -> None:
@@ -60,7 +60,7 @@ async def test_bytes_behind_the_said_length_reach_nobody() -> None:
         await read_request(stream)
         await stream.send(OK + b"Content-Length: 5\r\n\r\nhello" + OK + b"Content-Length: 6\r\n\r\nforged")
 
-    async with serving(talk) as served, lent(loopback(served.port)) as guest:
+    async with serving(talk) as served, opened(loopback(served.port)) as guest:
         assert (await guest.get(served.url())).body == b"hello"
         assert (await guest.get(served.url())).body == b"hello"
     assert served.connections == 2
@@ -68,14 +68,14 @@ async def test_bytes_behind_the_said_length_reach_nobody() -> None:
 
 async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     talk = sends(OK + b"\r\nas long as it is")
-    async with serving(talk) as served, lent(loopback(served.port)) as guest:
+    async with serving(talk) as served, opened(loopback(served.port)) as guest:
         assert (await guest.get(served.url())).body == b"as long as it is"
 
 
 async def test_nobody_there_is_an_error() -> None:
     async with serving(_never) as served:
         gone: Served = served
-    async with lent(loopback(gone.port)) as guest:
+    async with opened(loopback(gone.port)) as guest:
         with pytest.raises(HttpFailed, match=r"no connection to 127\.0\.0\.1"):
             await guest.get(gone.url())
 

@@ -3,7 +3,7 @@
 # letters that look like others are what this is about
 
 import pytest
-from http_peers import answering, http, lent, loopback
+from http_peers import answering, http, loopback, opened
 
 from codeact_bridges.errors import BadRequest, BridgeError
 
@@ -43,7 +43,7 @@ from codeact_bridges.errors import BadRequest, BridgeError
     ],
 )
 async def test_a_path_that_some_server_reads_as_another_one_is_refused(path: str) -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port, paths=("/public/*",))) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/public/*",))) as guest:
         with pytest.raises(BridgeError) as refused:
             await guest.get(served.url(path))
     assert refused.value.guest_type in ("PermissionError", "InvalidRequest")
@@ -54,12 +54,12 @@ async def test_a_path_that_some_server_reads_as_another_one_is_refused(path: str
     "path", ["/public/x", "/public/a%2Fb", "/public//x", "/public/a;b=c/d", "/public/100%25", "/public/ü"]
 )
 async def test_an_honest_path_is_allowed(path: str) -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port, paths=("/public/*",))) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/public/*",))) as guest:
         assert (await guest.get(served.url(path))).status == 200
 
 
 async def test_a_rule_for_every_path_refuses_disguises_all_the_same() -> None:
-    async with lent(loopback(9)) as guest:
+    async with opened(loopback(9)) as guest:
         for path in ("/..%2fx", "/%252e%252e/x", "/..;/x", "/%00"):
             with pytest.raises(BadRequest):
                 await guest.get(f"http://127.0.0.1:9{path}")

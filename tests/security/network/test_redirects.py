@@ -1,7 +1,7 @@
 """Threat: an allowed host sends the request on to a place that is not allowed, or with what is not meant for it."""
 
 import pytest
-from http_peers import Seen, answering, http, lent, loopback, rule
+from http_peers import Seen, answering, http, loopback, opened, rule
 
 from codeact_bridges.errors import HttpFailed, NotAllowed
 from codeact_bridges.network.resolver import TableResolver
@@ -17,11 +17,11 @@ from codeact_bridges.network.resolver import TableResolver
 async def test_a_redirect_to_what_no_rule_allows_is_not_followed(location: str) -> None:
     async with (
         answering(lambda seen: http(status="302 Found", Location=location)) as served,
-        lent(loopback(served.port, paths=("/public/*",))) as guest,
+        opened(loopback(served.port, paths=("/public/*",))) as guest,
     ):
         with pytest.raises(NotAllowed, match=r"to which GET .*/public/x redirected"):
             await guest.get(served.url("/public/x"))
-        decisions = [access.decision for access in guest.account.accesses]
+        decisions = [access.decision for access in guest.usage.accesses]
     assert decisions == ["allow", "deny"]
     assert len(served.requests) == 1
 
@@ -33,7 +33,7 @@ async def test_a_redirect_to_what_no_rule_allows_is_not_followed(location: str) 
 async def test_a_redirect_that_cannot_be_read_alike_by_all_is_an_error(location: str) -> None:
     async with (
         answering(lambda seen: http(status="302 Found", Location=location)) as served,
-        lent(loopback(served.port)) as guest,
+        opened(loopback(served.port)) as guest,
     ):
         with pytest.raises(HttpFailed, match="cannot be followed"):
             await guest.get(served.url())
@@ -42,7 +42,7 @@ async def test_a_redirect_that_cannot_be_read_alike_by_all_is_an_error(location:
 async def test_a_loop_of_redirects_ends() -> None:
     async with (
         answering(lambda seen: http(status="302 Found", Location="/again")) as served,
-        lent(loopback(served.port)) as guest,
+        opened(loopback(served.port)) as guest,
     ):
         with pytest.raises(HttpFailed, match="more than 10 times"):
             await guest.get(served.url())
@@ -62,7 +62,7 @@ async def test_the_method_of_the_next_hop_follows_the_fetch_standard(status: int
 
     async with (
         answering(answer) as served,
-        lent(loopback(served.port, methods=("GET", "HEAD", "POST", "PUT", "DELETE"))) as guest,
+        opened(loopback(served.port, methods=("GET", "HEAD", "POST", "PUT", "DELETE"))) as guest,
     ):
         sent = {} if method == "HEAD" else {"text": "body", "headers": [("Content-Type", "text/plain")]}
         await guest.request(method, served.url("/a"), **sent)
@@ -76,7 +76,7 @@ async def test_the_method_of_the_next_hop_is_checked_too() -> None:
     async with answering(lambda seen: http(status="307 x", Location="/read-only")) as served:
         write = loopback(served.port, methods=("POST",), paths=("/write",))
         read = loopback(served.port, paths=("/read-only",))
-        async with lent(write, read) as guest:
+        async with opened(write, read) as guest:
             with pytest.raises(NotAllowed, match='methods = \\["POST"\\]'):
                 await guest.request("POST", served.url("/write"))
 
@@ -88,7 +88,7 @@ async def test_credentials_do_not_cross_to_another_origin() -> None:
     ):
         here = loopback(served.port, headers={"X-Injected": "of the first"})
         there = loopback(other.port, headers={"X-Other": "of the second"})
-        async with lent(here, there) as guest:
+        async with opened(here, there) as guest:
             own = [("Authorization", "mine"), ("Cookie", "a=b"), ("X-Api-Key", "k"), ("X-Harmless", "yes")]
             answer = await guest.get(served.url(), headers=own)
     assert served.requests[0].headers["x-injected"] == "of the first"
@@ -105,7 +105,7 @@ async def test_what_is_injected_does_not_come_back_into_a_chain_that_left_its_or
 
         async with (
             answering(answer) as home,
-            lent(loopback(home.port, headers={"X-Key": "secret"}), loopback(other.port)) as guest,
+            opened(loopback(home.port, headers={"X-Key": "secret"}), loopback(other.port)) as guest,
         ):
             await guest.get(home.url("/begin"))
     assert "x-key" in home.requests[0].headers
@@ -116,7 +116,7 @@ async def test_the_same_origin_keeps_what_it_was_given() -> None:
     def answer(seen: Seen) -> bytes:
         return http() if seen.target == "/b" else http(status="302 x", Location="/b")
 
-    async with answering(answer) as served, lent(loopback(served.port, headers={"X-Key": "secret"})) as guest:
+    async with answering(answer) as served, opened(loopback(served.port, headers={"X-Key": "secret"})) as guest:
         await guest.get(served.url("/a"), headers=[("Authorization", "mine")])
     assert served.requests[1].headers["x-key"] == "secret"
     assert served.requests[1].headers["authorization"] == "mine"
@@ -129,6 +129,6 @@ async def test_a_redirect_between_names_of_one_wildcard_carries_no_secret() -> N
         there = f"http://b.example.com:{served.port}/b"
         resolver = TableResolver({f"{name}.example.com": [["127.0.0.1"]] for name in "ab"})
         wide = rule("*.example.com", port=served.port, private=True, headers={"X-Key": "secret"})
-        async with lent(wide, resolver=resolver) as guest:
+        async with opened(wide, resolver=resolver) as guest:
             await guest.get(f"http://a.example.com:{served.port}/a")
     assert ["x-key" in seen.headers for seen in served.requests] == [True, False]

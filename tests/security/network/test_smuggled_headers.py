@@ -3,7 +3,7 @@
 # letters that look like others are what this is about
 
 import pytest
-from http_peers import answering, http, lent, loopback
+from http_peers import answering, http, loopback, opened
 
 from codeact_bridges.errors import BadRequest
 
@@ -28,14 +28,14 @@ from codeact_bridges.errors import BadRequest
     ],
 )
 async def test_a_header_that_is_not_the_programs_to_set_is_refused(header: tuple[str, str]) -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port)) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         with pytest.raises(BadRequest):
             await guest.get(served.url(), headers=[header])
     assert served.connections == 0
 
 
 async def test_too_many_headers_are_refused() -> None:
-    async with lent(loopback(9)) as guest:
+    async with opened(loopback(9)) as guest:
         for headers in ([("X", "a")] * 101, [("X", "a" * 40_000)]):
             with pytest.raises(BadRequest):
                 await guest.get("http://127.0.0.1:9/", headers=headers)
@@ -45,14 +45,14 @@ async def test_too_many_headers_are_refused() -> None:
 async def test_an_injected_header_takes_the_place_of_the_programs_own(name: str) -> None:
     async with (
         answering(lambda seen: http()) as served,
-        lent(loopback(served.port, headers={"Authorization": "Bearer operator"})) as guest,
+        opened(loopback(served.port, headers={"Authorization": "Bearer operator"})) as guest,
     ):
         await guest.get(served.url(), headers=[(name, "Bearer program")])
     assert served.requests[0].headers["authorization"] == "Bearer operator"
 
 
 async def test_honest_headers_arrive_as_they_are() -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port)) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         own = [("Accept", "text/plain"), ("X-Über".replace("Ü", "U"), "grün"), ("User-Agent", "me")]
         await guest.get(served.url(), headers=own)
     headers = served.requests[0].headers
@@ -62,7 +62,7 @@ async def test_honest_headers_arrive_as_they_are() -> None:
 async def test_a_body_is_as_long_as_it_says() -> None:
     async with (
         answering(lambda seen: http(str(len(seen.body)))) as served,
-        lent(loopback(served.port, methods=("POST", "GET"))) as guest,
+        opened(loopback(served.port, methods=("POST", "GET"))) as guest,
     ):
         assert (await guest.request("POST", served.url(), text="0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n")).body == b"28"
         assert (await guest.request("POST", served.url())).body == b"0"
@@ -70,7 +70,7 @@ async def test_a_body_is_as_long_as_it_says() -> None:
 
 
 async def test_no_cookie_is_kept_between_requests() -> None:
-    async with answering(lambda seen: http(Set_Cookie="session=1")) as served, lent(loopback(served.port)) as guest:
+    async with answering(lambda seen: http(Set_Cookie="session=1")) as served, opened(loopback(served.port)) as guest:
         await guest.get(served.url())
         await guest.get(served.url())
     assert "cookie" not in served.requests[1].headers

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import anyio.abc
 import pytest
-from http_peers import Guest, Talk, lent, loopback, read_request, rule, serving
+from http_peers import Guest, Talk, loopback, opened, read_request, rule, serving
 
 from codeact_bridges.errors import HttpTimedOut
 from codeact_bridges.network.addresses import Address
@@ -54,15 +54,15 @@ async def continues_for_ever(stream: anyio.abc.ByteStream) -> None:
 )
 async def test_a_server_that_never_ends_is_given_up(talk: Talk) -> None:
     with anyio.fail_after(5):
-        async with serving(talk) as served, lent(loopback(served.port)) as guest:
+        async with serving(talk) as served, opened(loopback(served.port)) as guest:
             with pytest.raises(HttpTimedOut, match="not over after"):
                 await guest.get(served.url(), timeout_s=ENOUGH_S)
-            assert [access.decision for access in guest.account.accesses] == ["allow"]
+            assert [access.decision for access in guest.usage.accesses] == ["allow"]
 
 
 async def test_a_program_cannot_ask_for_more_time_than_the_operator_gives() -> None:
     with anyio.fail_after(5):
-        async with serving(silent) as served, lent(loopback(served.port), http_timeout_s=ENOUGH_S) as guest:
+        async with serving(silent) as served, opened(loopback(served.port), http_timeout_s=ENOUGH_S) as guest:
             with pytest.raises(HttpTimedOut):
                 await guest.get(served.url(), timeout_s=3_600)
 
@@ -74,7 +74,7 @@ async def test_a_resolver_that_never_answers_is_given_up() -> None:
             return ()
 
     with anyio.fail_after(5):
-        async with lent(rule("example.com"), resolver=Nobody()) as guest:
+        async with opened(rule("example.com"), resolver=Nobody()) as guest:
             with pytest.raises(HttpTimedOut):
                 await guest.get("http://example.com/", timeout_s=ENOUGH_S)
 
@@ -91,8 +91,8 @@ async def test_a_program_that_never_fetches_the_rest_holds_no_connection() -> No
 
     let_go = anyio.Event()
     with anyio.fail_after(5):
-        async with serving(endless) as served, lent(loopback(served.port)) as guest:
-            answer = await guest.ask("network.request", method="GET", url=served.url(), timeout_s=ENOUGH_S)
+        async with serving(endless) as served, opened(loopback(served.port)) as guest:
+            answer = await guest.call("network.request", method="GET", url=served.url(), timeout_s=ENOUGH_S)
             assert answer["more"] is not None
             await let_go.wait()
             with pytest.raises(HttpTimedOut):
@@ -101,7 +101,7 @@ async def test_a_program_that_never_fetches_the_rest_holds_no_connection() -> No
 
 async def _read_to_the_end(guest: Guest, more: int | None) -> None:
     while more is not None:
-        more = (await guest.ask("network.read", id=more))["more"]
+        more = (await guest.call("network.read", id=more))["more"]
 
 
 async def test_the_end_of_the_run_closes_what_is_under_way() -> None:
@@ -114,7 +114,7 @@ async def test_the_end_of_the_run_closes_what_is_under_way() -> None:
     asked, closed = anyio.Event(), anyio.Event()
     with anyio.fail_after(5):
         async with serving(waits) as served:
-            async with anyio.create_task_group() as tasks, lent(loopback(served.port)) as guest:
+            async with anyio.create_task_group() as tasks, opened(loopback(served.port)) as guest:
 
                 async def ask() -> None:
                     await guest.get(served.url())
@@ -135,7 +135,7 @@ async def test_requests_beyond_the_most_at_once_wait_their_turn() -> None:
 
     all_there, go_on = anyio.Event(), anyio.Event()
     with anyio.fail_after(5):
-        async with serving(counts) as served, lent(loopback(served.port)) as guest:
+        async with serving(counts) as served, opened(loopback(served.port)) as guest:
             async with anyio.create_task_group() as tasks:
                 for _ in range(40):
                     tasks.start_soon(guest.get, served.url())
@@ -143,5 +143,5 @@ async def test_requests_beyond_the_most_at_once_wait_their_turn() -> None:
                 await anyio.wait_all_tasks_blocked()
                 assert served.connections == 16
                 go_on.set()
-            assert len(guest.account.accesses) == 40
+            assert len(guest.usage.accesses) == 40
             assert served.connections == 16

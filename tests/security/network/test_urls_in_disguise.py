@@ -3,7 +3,7 @@
 # letters that look like others are what this is about
 
 import pytest
-from http_peers import answering, http, lent, loopback
+from http_peers import answering, http, loopback, opened
 
 from codeact_bridges.errors import BadRequest, NotAllowed
 
@@ -41,10 +41,10 @@ from codeact_bridges.errors import BadRequest, NotAllowed
 async def test_what_is_not_read_alike_by_everybody_is_refused(url: str) -> None:
     async with answering(lambda seen: http()) as served:
         url = url.replace("HOST", f"127.0.0.1:{served.port}").replace("NAME", "127.0.0.1")
-        async with lent(loopback(served.port)) as guest:
+        async with opened(loopback(served.port)) as guest:
             with pytest.raises(BadRequest):
                 await guest.get(url)
-            (access,) = guest.account.accesses
+            (access,) = guest.usage.accesses
     assert served.connections == 0
     assert access.decision == "deny"
     assert "pass@" not in access.what
@@ -54,20 +54,20 @@ async def test_what_is_not_read_alike_by_everybody_is_refused(url: str) -> None:
     "method", ["CONNECT", "TRACE", "GET /x HTTP/1.1\r\nA: b\r\n\r\nGET", "", "GÉT", "G T", "get\n"]
 )
 async def test_what_is_no_method_is_refused(method: str) -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port)) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         with pytest.raises((BadRequest, NotAllowed)):
             await guest.request(method, served.url())
     assert served.connections == 0
 
 
 async def test_what_is_sent_is_what_was_checked() -> None:
-    async with answering(lambda seen: http()) as served, lent(loopback(served.port, paths=("/a/*",))) as guest:
+    async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/a/*",))) as guest:
         await guest.get(served.url("/x/%2e%2E/a/./%7Euser/ü%2fb?q=%2e%2e/ü#fragment"))
     assert served.requests[0].target == "/a/~user/%C3%BC%2Fb?q=../%C3%BC"
 
 
 async def test_a_lone_percent_in_the_path_is_refused() -> None:
-    async with lent(loopback(9)) as guest:
+    async with opened(loopback(9)) as guest:
         for path in ("/%", "/%2", "/%zz", "/a%%2fb"):
             with pytest.raises(BadRequest):
                 await guest.get(f"http://127.0.0.1:9{path}")

@@ -45,6 +45,6 @@ class Engine(Protocol):
         """What makes the next run quicker and takes too long for one that waits. The guest stays fresh."""
         ...
 
-    def run(self, ask: Ask, print_: Print) -> None:
+    def run(self, call: Ask, print_: Print) -> None:
         """One run in the fresh guest. Raises `GuestTrap` when the guest did not return."""
         ...

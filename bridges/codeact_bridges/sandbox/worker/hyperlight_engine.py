@@ -82,10 +82,10 @@ class HyperlightEngine:
         except GuestTrap:
             self._sandbox.restore(self._snapshot)
 
-    def run(self, ask: Ask, print_: Print) -> None:
+    def run(self, call: Ask, print_: Print) -> None:
         self._clean = False
-        self._door.open(ask, print_)
-        begin = ask("run.begin", "null")
+        self._door.open(call, print_)
+        begin = call("run.begin", "null")
         self._run(_MAIN.format(repr(begin) if len(begin) <= BEGIN_CHARS else ""))
 
     def _run(self, code: str) -> None:
@@ -144,8 +144,8 @@ class HyperlightEngine:
 class _Door:
     """The host's end of `guest/runtime/hyperlight_entry.py`: puts the guest's pieces together and cuts the answers."""
 
-    def __init__(self, ask: Ask, print_: Print, message_bytes: int) -> None:
-        self._ask, self._print = ask, print_
+    def __init__(self, call: Ask, print_: Print, message_bytes: int) -> None:
+        self._ask, self._print = call, print_
         self._message_bytes = message_bytes
         self._pieces: list[str] = []
         self._size = 0
@@ -153,9 +153,9 @@ class _Door:
         self.exit_code: str | None = None
         """What the program gave to `os._exit`."""
 
-    def open(self, ask: Ask, print_: Print) -> None:
+    def open(self, call: Ask, print_: Print) -> None:
         """Begin a run."""
-        self._ask, self._print = ask, print_
+        self._ask, self._print = call, print_
         self._pieces, self._size = [], 0
         self._status, self._rest = "=", ""
         self.exit_code = None

@@ -81,7 +81,7 @@ def _serve(pipe: "_Pipe", engine: Engine, hardening: Hardening, message_bytes: i
             # A session runs one program after the other in the same guest; RENEW asks for a fresh one.
             while (frame := pipe.expect(FrameKind.START, FrameKind.RENEW)).kind is FrameKind.START:
                 run = _Run(pipe, frame.text, message_bytes)
-                engine.run(run.ask, run.printed)
+                engine.run(run.call, run.printed)
                 if run.outcome is None:
                     raise GuestTrap("the guest returned without an outcome")  # noqa: TRY301
                 pipe.send(FrameKind.DONE, run.outcome.encode())
@@ -99,7 +99,7 @@ class _Run:
         self._pipe, self._begin, self._message_bytes = pipe, begin, message_bytes
         self.outcome: str | None = None
 
-    def ask(self, operation: str, text: str) -> str:
+    def call(self, operation: str, text: str) -> str:
         if operation == "run.begin":
             return self._begin
         data = text.encode()

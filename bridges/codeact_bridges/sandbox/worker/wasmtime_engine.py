@@ -99,8 +99,8 @@ class WasmtimeEngine:
             raise GuestTrap(f"the guest component has no function {name!r}")
         return function
 
-    def run(self, ask: Ask, print_: Print) -> None:
-        self._ask, self._print = ask, print_
+    def run(self, call: Ask, print_: Print) -> None:
+        self._ask, self._print = call, print_
         try:
             self._run(self._store)
         except wasmtime.ExitTrap as exc:

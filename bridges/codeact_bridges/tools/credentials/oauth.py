@@ -51,16 +51,16 @@ class _Record(BaseModel, frozen=True):
 class TokenStore:
     """The access to one server, as it is kept. What `mcp` calls a token storage."""
 
-    def __init__(self, spec: HttpServer, keeper: SecretStore) -> None:
+    def __init__(self, spec: HttpServer, secret_store: SecretStore) -> None:
         self.name = name_for(spec.name, spec.url)
-        self._keeper = keeper
+        self._secret_store = secret_store
         self._client: OAuthClientInformationFull | None = _known_client(spec.oauth) if spec.oauth else None
         self.context: OAuthContext | None = None
         """Of the provider that this is the storage of."""
 
     async def record(self) -> _Record | None:
         """What is kept, if it can be read."""
-        text = await self._keeper.load(self.name)
+        text = await self._secret_store.load(self.name)
         try:
             return _Record.model_validate_json(text) if text else None
         except ValidationError:
@@ -82,7 +82,7 @@ class TokenStore:
             authorization_server=context.oauth_metadata if context else None,
             resource=context.protected_resource_metadata if context else None,
         )
-        await self._keeper.save(self.name, record.model_dump_json(exclude_none=True))
+        await self._secret_store.save(self.name, record.model_dump_json(exclude_none=True))
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         if self._client is not None:
@@ -155,8 +155,8 @@ def provider(
 class Credentials:
     """The access to each server that asks for it, for all connections of this process."""
 
-    def __init__(self, keeper: SecretStore | None = None) -> None:
-        self._keeper = keeper or MemorySecretStore()
+    def __init__(self, secret_store: SecretStore | None = None) -> None:
+        self._secret_store = secret_store or MemorySecretStore()
         self._own = MemorySecretStore()
         """Tokens that we can have again at any time: never written down."""
 
@@ -166,7 +166,7 @@ class Credentials:
             return None
         if spec.oauth.grant == "client_credentials":
             return provider(spec, TokenStore(spec, self._own))
-        access = TokenStore(spec, self._keeper)
+        access = TokenStore(spec, self._secret_store)
         if await access.get_tokens() is None:
             # Before anything is sent: `mcp` would register us as a new client at every attempt.
             raise LoginNeededError(spec.name)

@@ -117,13 +117,17 @@ class Connection:
         arguments: Mapping[str, JsonValue],
         timeout_s: float,
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> CallToolResult:
         """Call `tool`. Raises `CallTimedOut`, `DownstreamFailed`, or `CallLostError`; an `isError` result is a
         result. Each time the server asks something, `timeout_s` begins anew with the answer."""
         sent = {**arguments, **tool.fixed}
         # Typed for what the SDK knows; what stands under other keys is passed on as it is.
-        meta = cast(RequestParamsMeta, {CAPABILITIES_KEY: declared(answerer)}) if answerer and answerer.serves else None
+        meta = (
+            cast(RequestParamsMeta, {CAPABILITIES_KEY: declared(client_requests)})
+            if client_requests and client_requests.serves
+            else None
+        )
         answers: InputResponses | None = None
         state: str | None = None
         for _ in range(MAX_ROUNDS):
@@ -135,7 +139,7 @@ class Connection:
             )
             if isinstance(answer, CallToolResult):
                 return answer
-            answers, state = await answers_to(answer, tool, answerer) or None, answer.request_state
+            answers, state = await answers_to(answer, tool, client_requests) or None, answer.request_state
             if answers is None:  # nothing to ask: it wants to be called again, later
                 await anyio.sleep(CALL_AGAIN_PAUSE_S)
         raise DownstreamFailed(tool.server, tool.name, f"it asked {MAX_ROUNDS} times and gave no result")

@@ -38,14 +38,16 @@ MAX_QUESTION_CHARS = 100_000
 _RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
 
 
-def declared(answerer: ClientRequests) -> JsonValue:
+def declared(client_requests: ClientRequests) -> JsonValue:
     """The client capabilities that a call with this answerer declares."""
-    modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in answerer.serves}
-    others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in answerer.serves}
+    modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in client_requests.serves}
+    others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in client_requests.serves}
     return others | ({"elicitation": modes} if modes else {})
 
 
-async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: ClientRequests | None) -> InputResponses:
+async def answers_to(
+    asked: InputRequiredResult, tool: CatalogTool, client_requests: ClientRequests | None
+) -> InputResponses:
     """The answers to all that the server asks, one after the other: a person reads one question at a time.
 
     Raises:
@@ -57,10 +59,10 @@ async def answers_to(asked: InputRequiredResult, tool: CatalogTool, answerer: Cl
     found: InputResponses = {}
     for key, request in requests.items():
         question = _question(request, tool)
-        if answerer is None or question.kind not in answerer.serves:
+        if client_requests is None or question.kind not in client_requests.serves:
             reason = f"it asks the client a question ({request.method}: {question.kind}), which cannot be passed on"
             raise DownstreamFailed(tool.server, tool.name, reason)
-        answer = await answerer.pass_on(question)
+        answer = await client_requests.forward(question)
         try:
             found[key] = _RESPONSE.validate_python(dict(answer))
         except ValidationError as exc:

@@ -31,7 +31,7 @@ class LoginFailedError(Exception):
     """Nobody logged in, or the server did not accept it. Still usable: the access there was before."""
 
 
-async def log_in(spec: HttpServer, keeper: SecretStore, show: Callable[[str], Awaitable[None]]) -> int | None:
+async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[str], Awaitable[None]]) -> int | None:
     """Log in to `spec` and keep the access. How many tools it has, or None if it does not ask for a login.
 
     `show` gets the address that a person must open.
@@ -67,7 +67,7 @@ async def log_in(spec: HttpServer, keeper: SecretStore, show: Callable[[str], Aw
     text = tried.texts.get(access.name)
     if text is None:
         return None
-    await keeper.save(access.name, text)
+    await secret_store.save(access.name, text)
     return len(tools)
 
 

@@ -138,13 +138,13 @@ class DownstreamServer:
         tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         on_progress: Progress | None = None,
-        answerer: ClientRequests | None = None,
+        client_requests: ClientRequests | None = None,
     ) -> CallToolResult:
         """Call `tool` on this server. Raises `CallTimedOut` or `DownstreamFailed`; an `isError` result is a result."""
         timeout_s = tool.timeout_s or self.spec.call_timeout_s
         return await self._sent(
             tool.name,
-            lambda connection: connection.call(tool, arguments, timeout_s, on_progress, answerer),
+            lambda connection: connection.call(tool, arguments, timeout_s, on_progress, client_requests),
             may_repeat=tool.read_only or tool.idempotent,
         )
 

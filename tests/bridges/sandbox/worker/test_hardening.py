@@ -83,7 +83,7 @@ async def tried_in_a_worker(name: str) -> Any:
     """What an act found, in a worker that was started for it; skips where nothing is sealed."""
 
     class Host:
-        async def ask(self, operation: str, text: str) -> str:
+        async def call(self, operation: str, text: str) -> str:
             return text
 
         def printed(self, channel: int, text: str) -> None:

@@ -56,7 +56,7 @@ async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) ->
     with anyio.fail_after(40):
         async with guarded() as spec:
             assert await log_in(spec, FileSecretStore(tmp_path), browser) == 1
-            async with ToolsBridge([spec], keeper=FileSecretStore(tmp_path)) as tools:
+            async with ToolsBridge([spec], secret_store=FileSecretStore(tmp_path)) as tools:
                 assert token(await tools.call("token", {})).startswith("authorization_code")
     assert {name: mode & 0o777 for name, mode in files_in(tmp_path).items()} == {
         f"{name_for('guarded', spec.url)}.json": 0o600
@@ -64,13 +64,13 @@ async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) ->
 
 
 async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new_registration() -> None:
-    keeper = MemorySecretStore()
+    secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
-            await log_in(spec, keeper, browser)
-            (name,) = keeper.texts
-            keeper.texts[name] = json.dumps({**json.loads(keeper.texts[name]), "expires_at": 1})
-            async with ToolsBridge([spec], keeper=keeper) as tools:
+            await log_in(spec, secret_store, browser)
+            (name,) = secret_store.texts
+            secret_store.texts[name] = json.dumps({**json.loads(secret_store.texts[name]), "expires_at": 1})
+            async with ToolsBridge([spec], secret_store=secret_store) as tools:
                 value = await tools.call("token", {})
     assert token(value).startswith("refresh_token")
     assert isinstance(value, Data)
@@ -81,28 +81,31 @@ async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new
 async def test_without_a_login_a_server_fails_with_the_command_that_helps_and_hears_nothing() -> None:
     with anyio.fail_after(10):
         spec = HttpServer(name="guarded", url="http://127.0.0.1:9/mcp", oauth=OAuth())
-        async with ToolsBridge([spec], keeper=MemorySecretStore()) as tools:
+        async with ToolsBridge([spec], secret_store=MemorySecretStore()) as tools:
             with pytest.raises(DownstreamFailed, match=r"needs a login: run `codeact-mcp login guarded`"):
                 await tools.call("guarded.token", {})
 
 
 async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
-    keeper = MemorySecretStore()
+    secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
-            await log_in(spec, keeper, browser)
-        async with guarded(port=httpx2.URL(spec.url).port or 0), ToolsBridge([spec], keeper=keeper) as tools:
+            await log_in(spec, secret_store, browser)
+        async with (
+            guarded(port=httpx2.URL(spec.url).port or 0),
+            ToolsBridge([spec], secret_store=secret_store) as tools,
+        ):
             with pytest.raises(DownstreamFailed, match="needs a login"):
                 await tools.call("guarded.token", {})
 
 
 async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
-    keeper = MemorySecretStore()
+    secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded("--refuse") as spec:
             with pytest.raises(LoginFailedError, match="said no: access_denied"):
-                await log_in(spec, keeper, browser)
-    assert keeper.texts == {}
+                await log_in(spec, secret_store, browser)
+    assert secret_store.texts == {}
 
 
 async def test_only_who_knows_the_state_can_end_a_login() -> None:
@@ -119,12 +122,12 @@ async def test_only_who_knows_the_state_can_end_a_login() -> None:
 
 
 async def test_a_client_that_was_registered_by_hand_logs_in_with_its_secret() -> None:
-    keeper = MemorySecretStore()
+    secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
             known = replace(spec, oauth=OAuth(client_id="known", client_secret="hush"))
-            await log_in(known, keeper, browser)
-            async with ToolsBridge([known], keeper=keeper) as tools:
+            await log_in(known, secret_store, browser)
+            async with ToolsBridge([known], secret_store=secret_store) as tools:
                 value = await tools.call("token", {})
     assert isinstance(value, Data)
     assert isinstance(value.value, dict)
@@ -136,7 +139,7 @@ async def test_client_credentials_need_no_person_and_are_kept_nowhere(tmp_path: 
         async with guarded() as spec:
             issuer = spec.url.removesuffix("/mcp")
             oauth = OAuth(grant="client_credentials", client_id="known", client_secret="hush", issuer=issuer)
-            async with ToolsBridge([replace(spec, oauth=oauth)], keeper=FileSecretStore(tmp_path)) as tools:
+            async with ToolsBridge([replace(spec, oauth=oauth)], secret_store=FileSecretStore(tmp_path)) as tools:
                 assert token(await tools.call("token", {})).startswith("client_credentials")
     assert files_in(tmp_path) == {}
 

@@ -35,7 +35,7 @@ class Keyring:
 
 
 @pytest.fixture(params=["memory", "files", "keyring"])
-def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
+def secret_store(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
     keepers: dict[str, SecretStore] = {
         "memory": MemorySecretStore(),
         "files": FileSecretStore(tmp_path / "access"),
@@ -44,24 +44,24 @@ def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> SecretStore:
     return keepers[request.param]
 
 
-async def test_what_is_kept_is_there_until_it_is_forgotten(keeper: SecretStore) -> None:
-    assert await keeper.load("one") is None
-    await keeper.save("one", "first")
-    await keeper.save("one", "second")
-    await keeper.save("other", "text")
-    assert await keeper.load("one") == "second"
-    await keeper.forget("one")
-    await keeper.forget("one")
-    assert (await keeper.load("one"), await keeper.load("other")) == (None, "text")
+async def test_what_is_kept_is_there_until_it_is_forgotten(secret_store: SecretStore) -> None:
+    assert await secret_store.load("one") is None
+    await secret_store.save("one", "first")
+    await secret_store.save("one", "second")
+    await secret_store.save("other", "text")
+    assert await secret_store.load("one") == "second"
+    await secret_store.forget("one")
+    await secret_store.forget("one")
+    assert (await secret_store.load("one"), await secret_store.load("other")) == (None, "text")
 
 
 async def test_what_the_keyring_does_not_take_is_kept_in_a_file(tmp_path: Path) -> None:
     keyring = Keyring(most=10)
-    keeper = KeyringSecretStore(keyring, FileSecretStore(tmp_path))
-    await keeper.save("one", "short")
-    await keeper.save("one", "x" * 11)
+    secret_store = KeyringSecretStore(keyring, FileSecretStore(tmp_path))
+    await secret_store.save("one", "short")
+    await secret_store.save("one", "x" * 11)
     assert keyring.kept == {}
-    assert await keeper.load("one") == "x" * 11
+    assert await secret_store.load("one") == "x" * 11
 
 
 async def test_a_file_and_its_folder_are_their_owners(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ async def test_a_file_and_its_folder_are_their_owners(tmp_path: Path) -> None:
 
 
 async def test_without_a_keyring_there_are_files(tmp_path: Path) -> None:
-    keeper = open_secret_store(tmp_path)
-    await keeper.save("one", "text")
+    secret_store = open_secret_store(tmp_path)
+    await secret_store.save("one", "text")
     assert await open_secret_store(tmp_path).load("one") == "text"
 
 

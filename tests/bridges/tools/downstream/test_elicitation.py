@@ -24,7 +24,7 @@ class Person:
         self.asked: list[ClientRequest] = []
         self._answer = answer
 
-    async def pass_on(self, question: ClientRequest) -> Mapping[str, JsonValue]:
+    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
         self.asked.append(question)
         return self._answer
 
@@ -65,8 +65,8 @@ async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_cal
     one, other = Person(YES), Person({"action": "decline"})
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            assert await tools.call("confirm", {"what": "fly"}, answerer=one) == Data("fly: yes")
-            assert await tools.call("confirm", {"what": "sink"}, answerer=other) == Data("sink: decline")
+            assert await tools.call("confirm", {"what": "fly"}, client_requests=one) == Data("fly: yes")
+            assert await tools.call("confirm", {"what": "sink"}, client_requests=other) == Data("sink: decline")
     assert [(asked.server, asked.tool, asked.kind, asked.params["message"]) for asked in one.asked] == [
         ("everyday", "confirm", "form", "Really fly?")
     ]
@@ -76,9 +76,9 @@ async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_cal
 async def test_a_server_is_not_told_that_a_client_can_be_asked_who_cannot(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            for answerer in (None, NotAskable(YES)):
+            for client_requests in (None, NotAskable(YES)):
                 with pytest.raises(DownstreamFailed, match=r"everyday\.confirm: .*elicitation"):
-                    await tools.call("confirm", {"what": "fly"}, answerer=answerer)
+                    await tools.call("confirm", {"what": "fly"}, client_requests=client_requests)
 
 
 class NotAskable(Person):
@@ -92,7 +92,7 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, "handshake")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"everyday\.confirm"):
-                await tools.call("confirm", {"what": "fly"}, answerer=person)
+                await tools.call("confirm", {"what": "fly"}, client_requests=person)
     assert person.asked == []
 
 
@@ -100,7 +100,7 @@ async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
             with pytest.raises(DownstreamFailed, match="answer to its question cannot be passed on"):
-                await tools.call("confirm", {"what": "fly"}, answerer=Person({"action": "perhaps"}))
+                await tools.call("confirm", {"what": "fly"}, client_requests=Person({"action": "perhaps"}))
 
 
 @pytest.mark.parametrize("era", ["auto", "handshake"])

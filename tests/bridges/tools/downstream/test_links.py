@@ -42,29 +42,29 @@ async def a_run(tool_calls: int = 10) -> AsyncGenerator[ToolCalls]:
                 tools,
                 code="",
                 limits=Limits(tool_calls=tool_calls),
-                consent=None,
+                gate=None,
                 deadline=Deadline(),
-                watcher=NullObserver(),
+                observer=NullObserver(),
             )
 
 
 async def test_a_link_that_a_tool_gave_is_read_recorded_and_counted_as_a_call() -> None:
     async with a_run(tool_calls=2) as run:
-        ask = run.answers()
-        given = json.loads(await ask["tools.call"](json.dumps({"tool": "memo", "arguments": {}})))
+        call = run.handlers()
+        given = json.loads(await call["tools.call"](json.dumps({"tool": "memo", "arguments": {}})))
         assert given["link"] == {"uri": "memo://today", "name": "today", "mime_type": None, "server": "desk"}
-        read = json.loads(await ask["tools.read_resource"](MEMO))
+        read = json.loads(await call["tools.read_resource"](MEMO))
         assert read["media"]["uri"] == "memo://today"
         assert [(record.tool, record.outcome) for record in run.records] == [
             ("desk.memo", "ok"),
             ("desk: read memo://today", "ok"),
         ]
         with pytest.raises(BudgetSpent):
-            await ask["tools.read_resource"](MEMO)
+            await call["tools.read_resource"](MEMO)
 
 
 async def test_what_no_tool_has_pointed_to_cannot_be_read() -> None:
     async with a_run() as run:
         with pytest.raises(ToolDenied, match="no tool has given this link to this program"):
-            await run.answers()["tools.read_resource"](MEMO)
+            await run.handlers()["tools.read_resource"](MEMO)
         assert run.records == ()
