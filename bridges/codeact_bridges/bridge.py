@@ -1,6 +1,7 @@
-"""How a bridge lends its power to one run. `run.py` puts what is lent together; the guest asks by operation.
+"""How a bridge opens a capability for one run. `runs/guest_host.py` combines the open bridges; the guest calls their
+operations by name.
 
-State of a run's own (open files, a request under way) lives in the block of `lend`, which ends with the run.
+A run's own state (open files, HTTP requests in flight) lives in the block of `open`, which ends with the run.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,12 +12,12 @@ from typing import Protocol, TypeAlias
 from codeact_bridges.values import AccessRecord, JsonValue, ProducedFile
 
 Handler: TypeAlias = Callable[[str], Awaitable[str]]
-"""JSON text of an operation's arguments in, of its result out; raises `BridgeError` for the guest to catch."""
+"""Takes an operation's arguments and returns its result, both as JSON text. Raises `BridgeError` for the guest."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """What a run used of what it was lent. Bridges write into it; `run.py` reads it when the run is over."""
+    """What a run used of its bridges. Bridges append to it; `runs/` reads it when the run is over."""
 
     accesses: list[AccessRecord] = field(default_factory=list[AccessRecord])
     produced: list[ProducedFile] = field(default_factory=list[ProducedFile])
@@ -24,22 +25,22 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class OpenBridge:
-    """A bridge's power, for one run."""
+    """A bridge, opened for one run."""
 
     handlers: Mapping[str, Handler]
-    """By operation, as `files.open`. No other bridge has an operation of the same name."""
+    """By operation, such as `files.open`. No two bridges have an operation of the same name."""
     concurrent: frozenset[str] = frozenset()
-    """The operations that a guest may have several of under way (`async.submit`)."""
+    """The operations that a guest may have several of in flight (`async.submit`)."""
     init: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    """What the guest is told about it when it begins."""
+    """Sent to the guest at its start."""
     flush: Callable[[], Awaitable[None]] | None = None
-    """Brings the account up to date when a program is over and its guest is kept for the next (`sessions.py`). The end
-    of the block does it too."""
+    """Brings `Usage` up to date at the end of a program whose guest serves the session's next one (`runs/sessions.py`).
+    The end of the block does it too."""
 
 
 class Bridge(Protocol):
     """A capability that the operator has configured."""
 
     def open(self, usage: Usage) -> AbstractAsyncContextManager[OpenBridge]:
-        """The power for the length of one run."""
+        """Open the capability for the length of one run."""
         ...

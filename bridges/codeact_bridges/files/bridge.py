@@ -48,35 +48,35 @@ class FilesBridge:
     async def _lend(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         records = AccessLog()
         session = FileOperations(self._mounts, self._quotas, records, chunk_bytes=self._chunk_bytes, slots=self._slots)
-        clerk = SerialExecutor(at_end=session.close)
+        executor = SerialExecutor(at_end=session.close)
 
         async def flush() -> None:
             self._look_again()
             try:
                 if session.changed:
-                    await self._tell(usage, clerk, session)
+                    await self._tell(usage, executor, session)
             finally:
                 usage.accesses += records.told()
 
         self._look_again()
         try:
-            handlers = {operation: _answer(clerk, session, operation) for operation in session.operations}
+            handlers = {operation: _answer(executor, session, operation) for operation in session.operations}
             yield OpenBridge(handlers, init={"files": self._begin()}, flush=flush)
         finally:
             try:
                 await flush()
             finally:
-                clerk.dismiss()
+                executor.shutdown()
 
     def _look_again(self) -> None:
         """People may have been at the folders since the last program."""
         for quota in self._quotas.values():
             quota.forget()
 
-    async def _tell(self, usage: Usage, clerk: SerialExecutor, session: FileOperations) -> None:
+    async def _tell(self, usage: Usage, executor: SerialExecutor, session: FileOperations) -> None:
         """Even of a run that was cut off: its files are there."""
         with anyio.move_on_after(END_TIMEOUT_S, shield=True) as scope:
-            usage.produced += await clerk.do(partial(self._produced, session))
+            usage.produced += await executor.run(partial(self._produced, session))
         if scope.cancelled_caught:
             log.warning("a mounted folder did not answer within %s s: the files of a run are not listed", END_TIMEOUT_S)
 
@@ -103,10 +103,10 @@ class FilesBridge:
         return {"mounts": mounts, "folder": writable[0].guest, "chunk_bytes": self._chunk_bytes}
 
 
-def _answer(clerk: SerialExecutor, session: FileOperations, operation: str) -> Handler:
+def _answer(executor: SerialExecutor, session: FileOperations, operation: str) -> Handler:
     async def answer(text: str) -> str:
         at_once = session.answer_at_once(operation, text)
-        return at_once if at_once is not None else await clerk.do(partial(session.answer, operation, text))
+        return at_once if at_once is not None else await executor.run(partial(session.answer, operation, text))
 
     return answer
 

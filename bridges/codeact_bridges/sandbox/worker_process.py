@@ -169,7 +169,7 @@ class WorkerProcess:
                         await anyio.lowlevel.checkpoint()
                     continue
                 # A worker waits for its answer. One that does not would have us answer without end.
-                if self._frames or self._child.has_more or self._child.unsent_bytes:
+                if self._frames or self._child.has_output or self._child.unsent_bytes:
                     raise WireError(f"{frame.kind.name}, and more without waiting")  # noqa: TRY301
                 if frame.kind is FrameKind.DONE:
                     return frame.text

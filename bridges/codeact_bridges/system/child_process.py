@@ -1,7 +1,7 @@
-"""A child process spoken to over its stdin and stdout.
+"""A child process with pipes to its stdin and stdout.
 
-asyncio's own transports and not anyio's streams, which go three times as often around the event loop for each message:
-every line that a program prints comes this way, and every tool call twice.
+Uses asyncio's transports. anyio's streams take three times as many turns of the event loop per message, and every
+line that a program prints and both directions of every tool call pass through here.
 """
 
 import asyncio
@@ -19,19 +19,18 @@ from typing import IO
 import anyio
 
 MAX_UNREAD_BYTES = 1 << 18
-"""What a child may have written that nobody has received yet. Then it has to wait."""
+"""High-water mark of unreceived stdout. Above it reading pauses, so the child blocks on its pipe."""
 
-
-MAX_UNTAKEN_BYTES = 10_000_000
-"""What may be sent to a child that does not read, before whoever sends more has to wait."""
+MAX_UNSENT_BYTES = 10_000_000
+"""High-water mark of unread stdin. Above it `drain` blocks (backpressure)."""
 
 
 class ProcessEnded(Exception):
-    """The child has closed its stdout, or is gone, or is not listened to any more."""
+    """The child has closed its stdout or exited, or its output is being discarded."""
 
 
 class ChildProcess(asyncio.SubprocessProtocol):
-    """Made by `spawn`; whoever made it calls `aclose`, or ends it in another way and calls `close`."""
+    """Made by `spawn`. The caller must end it with `aclose`, or end it in another way and then call `close`."""
 
     def __init__(self, on_stderr: Callable[[bytes], None] | None = None) -> None:
         self._on_stderr = on_stderr
@@ -39,10 +38,10 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._unread = 0
         self._paused = False
         self._ended = False
-        self._dropping = False
+        self._discarding = False
         self._has_room = anyio.Event()
         self._has_room.set()
-        self._news: asyncio.Future[None] | None = None
+        self._readable: asyncio.Future[None] | None = None
         self._exited = anyio.Event()
         self._closed = anyio.Event()
 
@@ -54,49 +53,49 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, or the negative number of the signal that ended it; None while it is there."""
+        """The exit code, or the negative signal number; None while the child runs."""
         return self._transport.get_returncode()
 
     @property
-    def hears(self) -> bool:
-        """Whether its stdin is still open."""
+    def stdin_open(self) -> bool:
+        """Whether the child can still be sent data."""
         return not self._stdin.is_closing()
 
     def send(self, data: bytes) -> None:
-        """Write all of `data`, as the child reads it. Nothing is raised when it is gone: `receive` tells that."""
-        if self.hears:
+        """Queue `data` for stdin. Does nothing once stdin is closed: `receive` reports the end of the child."""
+        if self.stdin_open:
             self._stdin.write(data)
 
-    async def room(self) -> None:
-        """Wait until less than `MAX_UNTAKEN_BYTES` of what was sent are still to be taken."""
+    async def drain(self) -> None:
+        """Wait while more than `MAX_UNSENT_BYTES` are queued for stdin."""
         await self._has_room.wait()
 
     def close_stdin(self) -> None:
-        """Tell it that nothing more will come, after all that was sent."""
-        if self.hears:
+        """Send end of file, after all queued data (half-close)."""
+        if self.stdin_open:
             self._stdin.close()
 
     @property
-    def has_more(self) -> bool:
-        """Whether it has written something that was not received yet."""
+    def has_output(self) -> bool:
+        """Whether there is output that was not received yet."""
         return bool(self._pieces)
 
     @property
     def unsent_bytes(self) -> int:
-        """What it has not taken yet of all that was sent."""
+        """Queued for stdin and not yet written to the pipe."""
         return self._stdin.get_write_buffer_size()
 
     async def receive(self) -> bytes:
-        """What the child wrote next, at least one byte.
+        """Wait for output and return it, at least one byte.
 
         Raises:
-            Ended: it will not write any more.
+            ProcessEnded: there will be no more output.
         """
         while not self._pieces:
             if self._ended:
                 raise ProcessEnded
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            self._readable = asyncio.get_running_loop().create_future()
+            await self._readable
         piece = self._pieces.popleft()
         self._unread -= len(piece)
         if self._paused and self._unread < MAX_UNREAD_BYTES:
@@ -104,38 +103,39 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self._stdout.resume_reading()
         return piece
 
-    def drop_the_rest(self) -> None:
-        """Listen no more: who waits in `receive` hears `Ended`, and the child can write without being read."""
-        self._dropping = True
+    def discard_output(self) -> None:
+        """Discard further output. Pending `receive` calls raise `ProcessEnded`; stdout is still drained, so the child
+        cannot block on a full pipe."""
+        self._discarding = True
         self._pieces.clear()
         self._unread = 0
         if self._paused:
             self._paused = False
             self._stdout.resume_reading()
-        self.will_not_write()
+        self.stdout_closed()
 
     async def wait(self) -> int | None:
-        """The exit code, once there is one."""
+        """Wait for the child to exit and return its exit code."""
         await self._exited.wait()
         return self.returncode
 
     def kill(self) -> None:
-        """End it, if it has not ended. Any number of times."""
+        """Kill the child if it still runs. Idempotent."""
         if self.returncode is not None:
             return
         with suppress(ProcessLookupError):
             if sys.platform == "win32":
                 self._transport.kill()
             else:
-                # Not the transport's: `Popen` would collect a child that has just ended, and asyncio then not find it.
+                # Not the transport's kill: its `Popen` would reap a child that has just exited, and asyncio could not.
                 os.kill(self.pid, signal.SIGKILL)
 
     async def wait_closed(self) -> None:
-        """Wait until it has ended and nobody holds its pipes any more, which processes that it started may."""
+        """Wait until the child has exited and its pipes are closed, which its own child processes may hold open."""
         await self._closed.wait()
 
     async def aclose(self) -> None:
-        """Kill it if it is still there, collect it, and close the pipes."""
+        """Kill the child if it still runs, reap it and close its pipes."""
         self.kill()
         try:
             await self._exited.wait()
@@ -144,7 +144,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         await self._closed.wait()
 
     def close(self) -> None:
-        """Close the pipes at once. It must have ended, or be past all help."""
+        """Close the pipes without waiting. Only for a child that has exited or cannot be killed."""
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -153,25 +153,25 @@ class ChildProcess(asyncio.SubprocessProtocol):
         assert isinstance(stdin, asyncio.WriteTransport)
         assert isinstance(stdout, asyncio.ReadTransport)
         self._transport, self._stdin, self._stdout = transport, stdin, stdout
-        stdin.set_write_buffer_limits(high=MAX_UNTAKEN_BYTES)
+        stdin.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         stdout.set_protocol(_Stdout(self, stdout.get_protocol()))
 
-    def wrote(self, data: bytes) -> None:
-        """The child has written something."""
-        if self._dropping:
+    def stdout_received(self, data: bytes) -> None:
+        """Called by the stdout protocol with new output."""
+        if self._discarding:
             return
         self._pieces.append(data)
         self._unread += len(data)
         if self._unread >= MAX_UNREAD_BYTES and not self._paused:
             self._paused = True
             self._stdout.pause_reading()
-        self._tell()
+        self._wake_receiver()
 
-    def will_not_write(self) -> None:
-        """The child has closed its end."""
+    def stdout_closed(self) -> None:
+        """Called by the stdout protocol at end of file."""
         self._ended = True
-        self._has_room.set()  # who waits to send more would wait for ever
-        self._tell()
+        self._has_room.set()  # a pending `drain` would never return
+        self._wake_receiver()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if self._on_stderr is not None:
@@ -189,23 +189,23 @@ class ChildProcess(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def _wake_receiver(self) -> None:
+        if self._readable is not None and not self._readable.done():
+            self._readable.set_result(None)
 
 
 class _Stdout(asyncio.Protocol):
-    """Stands before the protocol that asyncio gives to a child's stdout, which takes another turn of the loop."""
+    """Replaces the protocol that asyncio gives to a child's stdout, which takes another turn of the loop."""
 
-    def __init__(self, child: ChildProcess, asyncios: asyncio.BaseProtocol) -> None:
-        self._child, self._asyncios = child, asyncios
+    def __init__(self, child: ChildProcess, replaced: asyncio.BaseProtocol) -> None:
+        self._child, self._replaced = child, replaced
 
     def data_received(self, data: bytes) -> None:
-        self._child.wrote(data)
+        self._child.stdout_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._child.will_not_write()
-        self._asyncios.connection_lost(exc)  # the child's own `connection_lost` depends on it
+        self._child.stdout_closed()
+        self._replaced.connection_lost(exc)  # without it the child's own `connection_lost` is not called
 
 
 async def spawn(
@@ -215,13 +215,13 @@ async def spawn(
     env: Mapping[str, str],
     cwd: Path | None = None,
 ) -> ChildProcess:
-    """Start `command` in a session of its own: a Ctrl-C in the terminal is for the server to act on.
+    """Start `command` in a session of its own, so that a Ctrl-C in the terminal reaches the server only.
 
     Args:
-        stderr: a file for it, or who is given each piece of it.
+        stderr: a file, or a function that is called with each piece.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the command cannot be started.
     """
     loop = asyncio.get_running_loop()
     make, pipe = (partial(ChildProcess, stderr), PIPE) if callable(stderr) else (ChildProcess, stderr)

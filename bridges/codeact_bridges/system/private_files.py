@@ -1,4 +1,4 @@
-"""Small files that only their owner can read, written whole or not at all."""
+"""Small files that only their owner can read, written atomically."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_small(path: Path, max_bytes: int) -> str | None:
-    """The text of the file at `path`, or None if there is none that can be read."""
+    """The text of the file at `path`, or None if it cannot be read or is larger than `max_bytes`."""
     with suppress(OSError, ValueError):
         if path.stat().st_size <= max_bytes:
             return path.read_text(encoding="utf-8")
@@ -15,7 +15,7 @@ def read_small(path: Path, max_bytes: int) -> str | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put `text` into the file at `path`, whole or not at all, readable by its owner only."""
+    """Replace the file at `path` with `text` atomically, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     try:

@@ -9,7 +9,7 @@ import anyio.abc
 
 @asynccontextmanager
 async def plain_task_group() -> AsyncGenerator[anyio.abc.TaskGroup]:
-    """A task group whose body's own exception comes out as it is. Its tasks raise nothing but bugs."""
+    """A task group that raises its body's exception without an `ExceptionGroup` around it. Its tasks must not raise."""
     try:
         async with anyio.create_task_group() as tasks:
             yield tasks

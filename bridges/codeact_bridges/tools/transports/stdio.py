@@ -143,7 +143,7 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
         except _UnbearableError as exc:
             self.fault = str(exc)
             self._lines.clear()
-            self._child.drop_the_rest()
+            self._child.discard_output()
             return exc
         except ProcessEnded:
             with anyio.move_on_after(LAST_BREATH_S):
@@ -212,10 +212,10 @@ class _Requests(ObjectSendStream[SessionMessage]):
         Raises:
             BrokenResourceError: the server has closed its stdin.
         """
-        if not self._child.hears:
-            self._child.drop_the_rest()  # it may live on, deaf: for the session this is the end
+        if not self._child.stdin_open:
+            self._child.discard_output()  # it may live on, deaf: for the session this is the end
             raise anyio.BrokenResourceError
-        await self._child.room()
+        await self._child.drain()
         self._child.send(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
 
     async def aclose(self) -> None:
@@ -224,7 +224,7 @@ class _Requests(ObjectSendStream[SessionMessage]):
 
 async def _stop(child: ChildProcess, name: str) -> bool:
     """End the process and all that it started: politely, then not. Takes at most 2.5 s. Whether it ended by itself."""
-    child.drop_the_rest()  # a server stuck in a write could not end
+    child.discard_output()  # a server stuck in a write could not end
     child.close_stdin()
     ended_by_itself = await _ended_within(child, END_GRACE_S)
     if not ended_by_itself:
