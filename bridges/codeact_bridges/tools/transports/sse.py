@@ -12,11 +12,11 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 import httpx2
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, has_too_many_parts
+from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 
 log = logging.getLogger(__name__)
 

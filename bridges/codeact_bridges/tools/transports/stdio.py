@@ -19,7 +19,6 @@ from typing import Any, Final, cast
 import anyio
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from anyio.lowlevel import checkpoint
-from mcp.client._transport import TransportStreams
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
@@ -28,6 +27,7 @@ from codeact_bridges.system.child_process import ChildProcess, ProcessEnded, spa
 from codeact_bridges.text import one_line
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, MAX_PARTS, has_too_many_parts
+from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 from codeact_bridges.tools.transports.server_log import ServerLog
 
 assert sys.platform != "win32"

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from mcp.client._transport import TransportStreams
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from codeact_bridges.tools.spec import StdioServer
+from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 from codeact_bridges.tools.transports.server_log import LOG_FILE_BYTES, ServerLog
 
 

@@ -1,29 +1,52 @@
-"""The two streams between a transport and a session, watched: who reads notices the end, who writes says what one call
-may be asked. And how much one message may hold, for whoever makes messages of bytes."""
+"""The two streams between a transport and an `mcp` session, wrapped: the read stream reports its end, the write stream
+adds the client capabilities of one call."""
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import anyio
-from mcp.client._transport import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp.types import CLIENT_CAPABILITIES_META_KEY, JSONRPCRequest
 
+from codeact_bridges.tools.transports.mcp_streams import ReadStream, WriteStream
+
 CAPABILITIES_KEY: Final = "codeact-mcp/capabilities"
-"""In the `_meta` of a request on its way to the transport, which says with it what this one call can be asked."""
+"""Key in the `_meta` of a request on its way to the transport: the client capabilities of this one call. Removed before
+the request is sent."""
+
+Inner = TypeVar("Inner", bound=ReadStream[SessionMessage | Exception] | WriteStream[SessionMessage])
 
 
-class WatchedReadStream:
-    """A read stream that tells when it ends, and passes every message through `look`."""
+class _WrappedStream(Generic[Inner]):
+    """A stream that is closed with the one it wraps, by `aclose` or at the end of a block."""
+
+    def __init__(self, inner: Inner) -> None:
+        self._inner = inner
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class WatchedReadStream(_WrappedStream[ReadStream[SessionMessage | Exception]]):
+    """A read stream that calls `on_end` when it ends, and passes every message through `transform`."""
 
     def __init__(
         self,
         inner: ReadStream[SessionMessage | Exception],
         on_end: Callable[[], None],
-        look: Callable[[SessionMessage | Exception], SessionMessage | Exception],
+        transform: Callable[[SessionMessage | Exception], SessionMessage | Exception],
     ) -> None:
-        self._inner, self._on_end, self._look = inner, on_end, look
+        super().__init__(inner)
+        self._on_end, self._transform = on_end, transform
 
     @property
     def last_context(self) -> object:
@@ -32,13 +55,10 @@ class WatchedReadStream:
 
     async def receive(self) -> SessionMessage | Exception:
         try:
-            return self._look(await self._inner.receive())
+            return self._transform(await self._inner.receive())
         except (anyio.EndOfStream, anyio.ClosedResourceError):
             self._on_end()
             raise
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
     def __aiter__(self) -> ReadStream[SessionMessage | Exception]:
         return self
@@ -49,38 +69,19 @@ class WatchedReadStream:
         except anyio.EndOfStream:
             raise StopAsyncIteration from None
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
+class DeclaringWriteStream(_WrappedStream[WriteStream[SessionMessage]]):
+    """A write stream that declares the client capabilities of each call where the protocol expects them.
 
-
-class DeclaringWriteStream:
-    """A write stream that puts what one call declares where the protocol has it: the session declares the same for all
-    calls of a connection, and who can be asked depends on whose call it is."""
-
-    def __init__(self, inner: WriteStream[SessionMessage]) -> None:
-        self._inner = inner
+    The session declares the same capabilities for all calls of a connection, but which client requests can be answered
+    depends on the run that makes the call.
+    """
 
     async def send(self, item: SessionMessage, /) -> None:
-        await self._inner.send(_declaring(item))
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        await self._inner.send(_with_capabilities(item))
 
 
-def _declaring(item: SessionMessage) -> SessionMessage:
+def _with_capabilities(item: SessionMessage) -> SessionMessage:
     message = item.message
     if not isinstance(message, JSONRPCRequest) or not message.params:
         return item
@@ -89,7 +90,7 @@ def _declaring(item: SessionMessage) -> SessionMessage:
         return item
     meta = dict(cast("dict[str, Any]", meta))
     declared: dict[str, Any] = meta.pop(CAPABILITIES_KEY)
-    # A handshake server has heard what we can do, once and for all: nothing that needs to know whose call it is.
+    # A handshake server was told our capabilities once, in the handshake: none that depend on the run.
     if CLIENT_CAPABILITIES_META_KEY in meta:
         meta[CLIENT_CAPABILITIES_META_KEY] = {**meta[CLIENT_CAPABILITIES_META_KEY], **declared}
     params = {**message.params, "_meta": meta}

@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import httpx2
-from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 from mcp.server.mcpserver import MCPServer
@@ -22,6 +21,7 @@ from mcp.types import JSONRPCResponse
 from codeact_bridges.tools.spec import HttpServer, MemoryServer, ServerSpec, StdioServer
 from codeact_bridges.tools.transports.http import HttpClient, http_client
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES
+from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.sse import sse_streams
 from codeact_bridges.tools.transports.streams import DeclaringWriteStream, WatchedReadStream
