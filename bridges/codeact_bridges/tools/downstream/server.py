@@ -122,6 +122,7 @@ class DownstreamServer:
                     await self._pause()
         finally:
             self._become("stopped")
+            await self._log.aclose()  # bounded and shielded in itself
             self.stopped.set()
 
     def stop(self) -> None:

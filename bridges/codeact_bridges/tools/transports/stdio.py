@@ -102,7 +102,7 @@ class ServerProcess:
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[TransportStreams]:
         spec = self._spec
-        self._stderr.begin()
+        self._stderr.begin_process()
         # In a process group of its own, so that what it starts can be killed with it.
         self._child = child = await spawn(
             [spec.command, *spec.args],
