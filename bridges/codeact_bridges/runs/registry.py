@@ -9,7 +9,7 @@ with a handle. Whoever holds the handle, and is the client that got it, waits on
 
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -51,6 +51,10 @@ class RunRegistry:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def __iter__(self) -> Iterator[RunHandle]:
+        """The runs as they are now, oldest first: later changes do not disturb the iteration."""
+        return iter(list(self._runs.values()))
 
     def begin(self, live: RunHandle, work: Callable[[], Awaitable[RunResult]]) -> None:
         """Let `work` run; its result becomes `live`'s. Where there are too many, the oldest unfetched one goes.

@@ -48,7 +48,7 @@ async def test_a_result_that_nobody_waited_for_is_there_until_it_is_fetched_once
         async with opened(environment) as opening, opening.client(era) as client:
             opening.answer_after(0)
             _, text = await execute(client, "print('a')\n42")
-            (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+            (live,) = opening.app.runs
             await live.over.wait()
             first = await execute(client, run=handle_in(text))
             second = await execute(client, run=handle_in(text))
@@ -68,7 +68,7 @@ async def test_cancelling_the_request_cancels_the_downstream_call_and_forgets_th
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(execute, client, HANG.format(str(tmp_path / "mark")))
                 await there(tmp_path / "mark")
-                begun += opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+                begun += opening.app.runs
                 tasks.cancel_scope.cancel()
             await there(tmp_path / "mark.cancelled")
             await begun[0].over.wait()

@@ -207,7 +207,7 @@ async def test_a_person_who_does_not_answer_in_time_has_said_no(environment: Map
 
             async def answer_too_late() -> None:
                 await person.asked.wait()
-                (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+                (live,) = opening.app.runs
                 await live.over.wait()
                 assert person.may_answer is not None
                 person.may_answer.set()
@@ -291,7 +291,7 @@ async def test_a_client_that_vanishes_while_it_asks_takes_its_run_with_it(
             async with anyio.create_task_group() as tasks, opening.client(era, person) as client:
                 tasks.start_soon(execute, client, "call_tool('shop.drop', item=1)")
                 await person.asked.wait()
-                begun += opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+                begun += opening.app.runs
                 tasks.cancel_scope.cancel()
             (live,) = begun
             if era == "auto":  # its question was answered with a question; no request is left that could be cancelled
@@ -311,7 +311,7 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
         async with opened(environment) as opening, opening.client(era, person) as client:
             opening.answer_after(0)
             _, text = await execute(client, "print('a')\ncall_tool('shop.look')\ncall_tool('shop.drop', item=1)")
-            (live,) = opening.app.runs._runs.values()  # pyright: ignore[reportPrivateUsage]
+            (live,) = opening.app.runs
             assert isinstance(await live.next(60), PendingQuestion)
             opening.answer_after(60)
             failed, text = await execute(client, run=handle_in(text), cancel=True)
