@@ -31,7 +31,7 @@ async def served(commands: Commands) -> AsyncGenerator[Served]:
 
 
 def session_in(text: str) -> str:
-    found = re.search(r"\[session '([^']+)' began empty; pass session='\1' to go on in it\]", text)
+    found = re.search(r"\[session '([^']+)' started empty; pass session='\1' to continue it\]", text)
     assert found, text
     return found[1]
 
@@ -90,9 +90,9 @@ async def test_a_client_without_a_session_gets_names_that_nobody_can_guess_and_g
     assert name.startswith("s.")
     assert len(name) > 15
     assert others not in (name, "s")
-    assert went_on == (False, f"42\n[session {name!r} went on]")
-    assert reset[1].startswith(f"false\n[session {name!r} began empty")
-    assert long_went_on == (False, f"1\n[session {long_name!r} went on]")
+    assert went_on == (False, f"42\n[session {name!r} continued]")
+    assert reset[1].startswith(f"false\n[session {name!r} started empty")
+    assert long_went_on == (False, f"1\n[session {long_name!r} continued]")
 
 
 async def test_a_client_without_a_session_is_found_by_its_handle_alone_and_its_user_is_asked_each_time(

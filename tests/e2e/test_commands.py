@@ -63,7 +63,7 @@ def test_run_shows_what_was_displayed_the_files_that_were_made_and_after_a_failu
     assert (done.returncode, done.stdout) == (1, "a\n[1]\n")
     assert "codeact-mcp: it wrote /out/f.txt (1 bytes, text/plain)\n" in done.stderr
     assert "ZeroDivisionError" in done.stderr
-    assert "- orders.list_users: done (only reads)\n" in done.stderr
+    assert "- orders.list_users: done (read-only)\n" in done.stderr
 
 
 def test_a_reader_that_has_gone_is_no_error(commands: Commands) -> None:

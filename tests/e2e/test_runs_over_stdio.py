@@ -48,8 +48,8 @@ async def test_a_client_that_cannot_ask_is_refused(served: Served, era: Era) -> 
     assert failed
     assert "this client cannot ask anybody" in text
     assert text.splitlines()[-2:] == [
-        "None of them changed anything: the program can be run again as a whole.",
-        "What was not allowed will not be allowed the next time either, unless the user says so.",
+        "None of them changed anything. The whole program can be run again.",
+        "Calls that were not allowed will be refused again, unless the user allows them.",
     ]
 
 
@@ -86,5 +86,5 @@ async def test_a_long_run_in_a_session_answers_with_a_handle_and_is_stopped_by_i
 
     assert failed
     assert "[failed] stopped on request" in text
-    assert "- shop.hang: cut off (may have had effects)" in text
+    assert "- shop.hang: interrupted (may have taken effect)" in text
     assert "is lost" in after[1]

@@ -18,7 +18,7 @@ from codeact_bridges.values import RunResult
 from codeact_server.app import App, RunOrder
 from codeact_server.protocol.arguments import Arguments
 from codeact_server.protocol.client import Client, client_of
-from codeact_server.protocol.elicitation import KEY, given_in, request_for
+from codeact_server.protocol.elicitation import KEY, answer_in, request_for
 from codeact_server.protocol.log_messages import LogLevels, LogMessages
 from codeact_server.protocol.progress import reported
 from codeact_server.protocol.results import call_tool_result, refused, still_running
@@ -57,7 +57,7 @@ async def answer(
     if arguments.cancel:
         live.stop()
     try:
-        async with reported(live, ctx, LogMessages(levels.asked(client, ctx))):
+        async with reported(live, ctx, LogMessages(levels.requested(client, ctx))):
             return await _wait(app, ctx, client, live)
     except BaseException:
         if not live.handed_out:
@@ -74,7 +74,7 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
         asked = live.asked(question)
         # A retry that brings nothing is asked again.
         if asked is not None and params.input_responses and KEY in params.input_responses:
-            asked.answer(given_in(asked, params.input_responses[KEY]))
+            asked.answer(answer_in(asked, params.input_responses[KEY]))
         return live
     if arguments.run is not None:
         return app.runs.find(arguments.run, client.owner)
@@ -133,5 +133,5 @@ async def _ask(ctx: ServerRequestContext[dict[str, Any]], asked: PendingQuestion
             )
         except (MCPError, ValidationError) as exc:
             log.info("a client could not answer %s: %s", request.method, type(exc).__name__)
-        asked.answer(given_in(asked, response))
+        asked.answer(answer_in(asked, response))
         tasks.cancel_scope.cancel()

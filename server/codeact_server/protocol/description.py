@@ -1,7 +1,7 @@
-"""What `execute_code` says of itself: all that a model reads before its first program. Pure.
+"""The description of `execute_code`: everything that a model reads before its first program. Pure.
 
-At most 2,000 bytes whether there are no tools or two thousand: the language first, then each server on a line, then as
-many signatures as fit.
+At most 2,000 bytes, whether there are no tools or two thousand. If all signatures fit, they are listed. Otherwise each
+server gets a line, and as many signatures as fit follow.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,48 +13,48 @@ from codeact_bridges.text import cut, one_line
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
 
 MAX_BYTES = 2_000
-"""About 500 tokens, paid in every conversation by every client, used or not."""
+"""About 500 tokens, which every conversation of every client pays, whether the tool is used or not."""
 
-MAX_POWERS = 140
-"""Characters for packages, for folders and for hosts, each."""
+MAX_CAPABILITY_CHARS = 140
+"""Limit for each of the three lists: packages, folders, hosts."""
 
 MAX_SERVER_LINES = 12
 MAX_NAME = 40
 MAX_SERVER_LINE = 110
 
 _HOW = """\
-Run a Python program in a sandbox that calls the tools of other MCP servers. Use it in place of many tool calls: \
-loop, filter, join and sum in the program, return only what is needed. If one call's whole answer is what you want to \
-read, a one-line program does.
+Run a Python program in a sandbox that calls the tools of other MCP servers. Use it instead of many tool calls: \
+loop, filter, join and sum in the program, and return only what is needed. To read the whole result of one call, \
+write a one-line program.
 
-- call_tool("server.tool", arg=value) returns data (JSON comes parsed, prose as str) or raises ToolError.
-- Concurrently: await asyncio.gather(*[call_tool_async("server.tool", id=i) for i in ids])
-- You get the value of the last expression and what was printed. Keep both small.
+- call_tool("server.tool", arg=value) returns data (JSON is parsed, other text is a str) or raises ToolError.
+- Concurrent calls: await asyncio.gather(*[call_tool_async("server.tool", id=i) for i in ids])
+- The result is the value of the last expression and the printed output. Keep both small.
 - A failure shows the traceback, the output so far and the calls made.
 - Each run starts fresh. """
 
-_FIND = """\
-In the program, search_tools("words") finds tools, describe_tool("server.tool") shows arguments and what comes back, \
-list_tools("server") lists. Look up what is not shown here before you call it: print it in one program, write the \
-next."""
+_SOME_SHOWN = """\
+In the program, search_tools("words") finds tools, describe_tool("server.tool") shows arguments and return value, \
+list_tools("server") lists tools. Look up a tool that is not shown here before you call it: print its description in \
+one program, call it in the next."""
 
 _ALL_SHOWN = (
-    'In the program, describe_tool("server.tool") tells more, search_tools("words") and list_tools() find tools.'
+    'In the program, describe_tool("server.tool") shows details, search_tools("words") and list_tools() find tools.'
 )
 
-_NONE = "No tools are connected at the moment. In the program, list_tools() shows those that have come since."
-
-_NOT_STARTED = (
-    'In the program, list_tools("name") shows the tools of these servers, which tell them when they are asked: '
+_NO_TOOLS = (
+    "No tools are available at the moment. In the program, list_tools() shows tools that have become available since."
 )
-"""Servers that start when they are first used, and those that are not ready."""
 
-_FAILED = 'Failed, so their tools are missing (list_tools("name") tells why): '
+_TOOLS_UNKNOWN = 'The tools of these servers are not known yet; in the program, list_tools("name") lists them: '
+"""For servers that start on first use, and those that are not ready."""
+
+_FAILED = 'Failed, so their tools are missing (list_tools("name") shows why): '
 
 
 @dataclass(frozen=True, slots=True)
 class GuestCapabilities:
-    """What programs are lent besides tools."""
+    """What programs can use besides tools."""
 
     packages: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -68,68 +68,68 @@ class GuestCapabilities:
         return cls(tuple(packages), tuple(mount.rule for mount in mounts), tuple(hosts))
 
     def sentence(self) -> str:
-        """All of it in a bounded line."""
+        """All capabilities in one line of bounded length."""
         library = ", ".join(["Standard library", *self.packages]) if self.packages else "Standard library only"
         files = f"files under {', '.join(self.folders)}" if self.folders else "no files"
         network = f"http_request(method, url) to {', '.join(self.hosts)}" if self.hosts else "no network"
-        return "; ".join(cut(one_line(part, 1_000), MAX_POWERS) for part in (library, files, network)) + "."
+        return "; ".join(cut(one_line(part, 1_000), MAX_CAPABILITY_CHARS) for part in (library, files, network)) + "."
 
 
-NOTHING_LENT = GuestCapabilities()
+NO_CAPABILITIES = GuestCapabilities()
 
 
 def describe_execute_code(
     catalog: Catalog,
-    powers: GuestCapabilities = NOTHING_LENT,
+    capabilities: GuestCapabilities = NO_CAPABILITIES,
     max_bytes: int = MAX_BYTES,
     *,
     failed: Collection[str] = (),
 ) -> str:
-    """The description of `execute_code` for this catalog: never more than `max_bytes` bytes of UTF-8.
+    """The description of `execute_code` for this catalog, in at most `max_bytes` bytes of UTF-8.
 
-    `failed` are the servers that have no tools because they failed (`Tools.failed`). Why is not said: the reason holds
-    what they wrote to stderr, and changes with each attempt.
+    `failed` are the servers that have no tools because they failed (`ToolsBridge.failed`). The reason is left out: it
+    contains the server's stderr, and changes with each attempt.
     """
-    how = _HOW + powers.sentence()
-    silent = _silent_servers(catalog, failed)
+    usage = _HOW + capabilities.sentence()
+    toolless = _lines_of_servers_without_tools(catalog, failed)
     if not catalog.tools:
-        return _fitting([how, "\n".join(silent) or _NONE], max_bytes)
-    head = "\n".join([how, "", _ALL_SHOWN, *silent, "", "Tools:"])
+        return _fitting([usage, "\n".join(toolless) or _NO_TOOLS], max_bytes)
+    head = "\n".join([usage, "", _ALL_SHOWN, *toolless, "", "Tools:"])
     shown = _as_many_as_fit(catalog.tools, max_bytes - _size(head))
     if len(shown) == len(catalog.tools):
         return "\n".join([head, *shown])
-    head = "\n".join([how, "", _FIND, "", *_server_lines(catalog, failed)])
-    shown = _as_many_as_fit(_one_of_each_server(catalog), max_bytes - _size(head) - len("\n\nFor example:"))
+    head = "\n".join([usage, "", _SOME_SHOWN, "", *_server_lines(catalog, failed)])
+    shown = _as_many_as_fit(_round_robin(catalog), max_bytes - _size(head) - len("\n\nFor example:"))
     return _fitting([head, "\n".join(["For example:", *shown])] if shown else [head], max_bytes)
 
 
-def _silent_servers(catalog: Catalog, failed: Collection[str]) -> list[str]:
-    """Lines that name the servers of which no tool is known: those that failed, and the others."""
-    speaking = {tool.server for tool in catalog.tools}
-    silent = [server for server in catalog.servers if server not in speaking]
+def _lines_of_servers_without_tools(catalog: Catalog, failed: Collection[str]) -> list[str]:
+    """One line for the servers that failed, one for those whose tools are not known yet."""
+    with_tools = {tool.server for tool in catalog.tools}
+    toolless = [server for server in catalog.servers if server not in with_tools]
     groups = {
-        _FAILED: [server for server in silent if server in failed],
-        _NOT_STARTED: [server for server in silent if server not in failed],
+        _FAILED: [server for server in toolless if server in failed],
+        _TOOLS_UNKNOWN: [server for server in toolless if server not in failed],
     }
     return [
-        cut(what + ", ".join(one_line(server, MAX_NAME) for server in servers), 2 * MAX_SERVER_LINE)
-        for what, servers in groups.items()
+        cut(label + ", ".join(one_line(server, MAX_NAME) for server in servers), 2 * MAX_SERVER_LINE)
+        for label, servers in groups.items()
         if servers
     ]
 
 
 def _server_lines(catalog: Catalog, failed: Collection[str]) -> list[str]:
-    """A line for each server: how many tools, and some names to tell what it is about."""
+    """A line for each server: the number of its tools, and some names that hint at its subject."""
     names: dict[str, list[str]] = {server: [] for server in catalog.servers}
     for tool in catalog.tools:
         names.setdefault(tool.server, []).append(tool.name)
     shown = dict(list(names.items())[:MAX_SERVER_LINES])
     missing = [one_line(server, MAX_NAME) for server in list(names)[MAX_SERVER_LINES:] if server in failed]
-    # The more servers, the less is said of each.
+    # With more servers, each line is shorter.
     width = MAX_SERVER_LINE if len(shown) <= 5 else MAX_SERVER_LINE // 2
     lines = [_server_line(server, tools, width, failed=server in failed) for server, tools in shown.items()]
     if rest := len(names) - len(shown):
-        lines.append(f"- and {rest} more servers: list_tools() tells")
+        lines.append(f"- and {rest} more servers: list_tools() lists them")
     if missing:
         lines.append(cut(f"- failed among them: {', '.join(missing)}", MAX_SERVER_LINE))
     return ["Servers:", *lines]
@@ -137,7 +137,7 @@ def _server_lines(catalog: Catalog, failed: Collection[str]) -> list[str]:
 
 def _server_line(server: str, tools: list[str], width: int, *, failed: bool) -> str:
     if not tools:
-        state = "failed, so its tools are missing" if failed else "not asked yet"
+        state = "failed, so its tools are missing" if failed else "tools not known yet"
         return f"- {one_line(server, MAX_NAME)}: {state}"
     line = f"- {one_line(server, MAX_NAME)} ({len(tools)}):"
     for at, tool in enumerate(tools):
@@ -148,14 +148,13 @@ def _server_line(server: str, tools: list[str], width: int, *, failed: bool) -> 
     return line
 
 
-def _one_of_each_server(catalog: Catalog) -> list[CatalogTool]:
-    """The tools in turns, one of each server, so that the first ones show the most."""
+def _round_robin(catalog: Catalog) -> list[CatalogTool]:
+    """The first tool of each server, then the second of each, and so on: the first examples show the most variety."""
     by_server: dict[str, list[CatalogTool]] = {}
     for tool in catalog.tools:
         by_server.setdefault(tool.server, []).append(tool)
-    turns = max(map(len, by_server.values()))
-    wanted = range(min(turns, MAX_SERVER_LINES))
-    return [tools[turn] for turn in wanted for tools in by_server.values() if turn < len(tools)]
+    rounds = min(max(map(len, by_server.values())), MAX_SERVER_LINES)
+    return [tools[number] for number in range(rounds) for tools in by_server.values() if number < len(tools)]
 
 
 def _as_many_as_fit(tools: Sequence[CatalogTool], max_bytes: int) -> list[str]:

@@ -1,7 +1,7 @@
-"""A run's questions as MCP puts them to a client, and the answers as they come back. Pure.
+"""A run's questions as MCP requests to the client, and the client's answers as values. Pure.
 
-A run asks whether a call may be made, and a server that it calls may ask something of its own. Who reads a server's
-question is told whose it is: it could otherwise pretend to be ours.
+There are two kinds: our approval requests, and client requests that a downstream server makes during a call. The
+message of a server's elicitation names the tool that was called, so that a server cannot pretend to be us.
 """
 
 from typing import Any, cast
@@ -17,8 +17,8 @@ from codeact_bridges.values import JsonValue
 MAX_NAME = 200
 MAX_MESSAGE = 4_000
 
-_ANSWERED = {"action", "content", "role", "model", "stop_reason", "roots"}
-"""What a server gets of an answer. What else a client says with it, in `_meta`, is not for the server."""
+_FORWARDED_FIELDS = {"action", "content", "role", "model", "stop_reason", "roots"}
+"""The fields of a client's answer that the server gets. Others, such as `_meta`, are not meant for the server."""
 
 KEY = "question"
 """The name of the one input request in an `InputRequiredResult`."""
@@ -31,42 +31,46 @@ _CHOICES: dict[ApprovalChoice, str] = {
 }
 
 
-def request_for(asked: PendingQuestion, *, remembers: bool) -> types.InputRequest:
-    """What the client is asked. `remembers`: an answer can hold for longer than the run."""
-    question = asked.question
+def request_for(pending: PendingQuestion, *, remembers: bool) -> types.InputRequest:
+    """The MCP request for a question. `remembers`: an approval can be valid for longer than the run."""
+    question = pending.question
     if isinstance(question, ApprovalRequest):
         return types.ElicitRequest(params=form(question, remembers=remembers))
     params = dict(question.params)
     match question.kind:
         case "form":
-            return types.ElicitRequest(params=types.ElicitRequestFormParams.model_validate(_signed(question, params)))
+            return types.ElicitRequest(
+                params=types.ElicitRequestFormParams.model_validate(_with_origin(question, params))
+            )
         case "url":
-            return types.ElicitRequest(params=types.ElicitRequestURLParams.model_validate(_signed(question, params)))
+            return types.ElicitRequest(
+                params=types.ElicitRequestURLParams.model_validate(_with_origin(question, params))
+            )
         case "sampling":
             return types.CreateMessageRequest(params=types.CreateMessageRequestParams.model_validate(params))
         case "roots":
             return types.ListRootsRequest()
 
 
-def _signed(question: ClientRequest, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    called = one_line(f"{question.server}.{question.tool}", MAX_NAME)
+def _with_origin(question: ClientRequest, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    tool = one_line(f"{question.server}.{question.tool}", MAX_NAME)
     message = lines(str(params.get("message", "")), MAX_MESSAGE)
-    return params | {"message": f"Asked by a server, because a program calls {called}:\n{message}"}
+    return params | {"message": f"A server asks this because the program called {tool}:\n{message}"}
 
 
-def given_in(asked: PendingQuestion, response: types.InputResponse | None) -> QuestionAnswer | None:
-    """What the client answered, None where that is no answer to this question."""
-    if isinstance(asked.question, ApprovalRequest):
-        return answer_of(response) if isinstance(response, types.ElicitResult) else "no"
+def answer_in(pending: PendingQuestion, response: types.InputResponse | None) -> QuestionAnswer | None:
+    """The answer that a response holds. Without a response: "no" to an approval request, None to a server."""
+    if isinstance(pending.question, ApprovalRequest):
+        return approval_choice(response) if isinstance(response, types.ElicitResult) else "no"
     if response is None:
         return None
-    said = response.model_dump(by_alias=True, mode="json", exclude_none=True, include=_ANSWERED)
-    return cast("dict[str, JsonValue]", said)
+    answer = response.model_dump(by_alias=True, mode="json", exclude_none=True, include=_FORWARDED_FIELDS)
+    return cast("dict[str, JsonValue]", answer)
 
 
 def form(question: ApprovalRequest, *, remembers: bool) -> types.ElicitRequestFormParams:
-    """The form for a question. `remembers`: an answer can hold for longer than the run."""
-    choices = {answer: said for answer, said in _CHOICES.items() if remembers or answer != "session"}
+    """The elicitation form for an approval request. `remembers`: an approval can be valid for longer than the run."""
+    choices = {choice: label for choice, label in _CHOICES.items() if remembers or choice != "session"}
     decision: dict[str, Any] = {
         "type": "string",
         "title": f"May the program call {one_line(question.full_name, MAX_NAME)}?",
@@ -78,15 +82,9 @@ def form(question: ApprovalRequest, *, remembers: bool) -> types.ElicitRequestFo
     return types.ElicitRequestFormParams.model_validate({"message": question.text(), "requestedSchema": schema})
 
 
-def answer_of(result: types.ElicitResult) -> ApprovalChoice:
-    """What the person said. Anything but a clear yes is a no."""
+def approval_choice(result: types.ElicitResult) -> ApprovalChoice:
+    """The person's choice. Everything except an explicit yes counts as "no"."""
     if result.action != "accept" or result.content is None:
         return "no"
-    return _answer(result.content.get("decision"))
-
-
-def _answer(decision: object) -> ApprovalChoice:
-    for choice in _CHOICES:
-        if choice == decision:
-            return choice
-    return "no"
+    decision: object = result.content.get("decision")
+    return next((choice for choice in _CHOICES if choice == decision), "no")

@@ -1,7 +1,8 @@
-"""What a run does, as log notifications for clients that ask for them: what it prints, its tool calls, their progress.
+"""A run's events as log notifications: printed text, tool calls, their progress.
 
-Deprecated by 2026-07-28 (SEP-2577) and in the protocol until that drops them. A client asks with `logging/setLevel` for
-its connection (handshake versions) or in the `_meta` of each request (2026-07-28); one that has not asked gets none.
+Log notifications are deprecated since 2026-07-28 (SEP-2577), but still part of the protocol. A client requests them
+with `logging/setLevel` for its connection (handshake versions) or in the `_meta` of each request (2026-07-28). A client
+that has not requested a level gets none.
 """
 
 from collections import OrderedDict
@@ -18,64 +19,65 @@ from codeact_server.protocol.client import Client
 LOGGER = "execute_code"
 
 LEVELS: Final[tuple[types.LoggingLevel, ...]] = get_args(types.LoggingLevel)
-"""The least severe first (RFC 5424)."""
+"""Ordered from the least severe to the most severe (RFC 5424)."""
 
 MAX_CLIENTS = 1_000
-"""Whose level is remembered; the one that has been away longest is forgotten, and gets no more."""
+"""Clients whose level is remembered. The one that set its level longest ago is forgotten and gets no more messages."""
 
 MAX_PENDING_CHARS = 100_000
-"""Kept between two notifications. What is left out is in the run's result."""
+"""Buffer limit between two notifications. Messages beyond it are counted; the run's result has the printed text."""
 
 
 class LogLevels:
-    """What each handshake client has asked for."""
+    """The level that each handshake client has set."""
 
     def __init__(self) -> None:
-        self._of: OrderedDict[str, types.LoggingLevel] = OrderedDict()
+        self._by_owner: OrderedDict[str, types.LoggingLevel] = OrderedDict()
 
     def set_level(self, client: Client, level: types.LoggingLevel) -> None:
-        """Remember what `logging/setLevel` says. Of clients that cannot be told apart, nothing is."""
+        """Remember the level of a `logging/setLevel` request. Ignored for anonymous clients: they share one owner."""
         if client.anonymous:
             return
-        self._of[client.owner] = level
-        self._of.move_to_end(client.owner)
-        while len(self._of) > MAX_CLIENTS:
-            self._of.popitem(last=False)
+        self._by_owner[client.owner] = level
+        self._by_owner.move_to_end(client.owner)
+        while len(self._by_owner) > MAX_CLIENTS:
+            self._by_owner.popitem(last=False)
 
-    def asked(self, client: Client, ctx: ServerRequestContext[Any]) -> types.LoggingLevel | None:
-        """The level from which on the client behind a request wants to be told, or None."""
+    def requested(self, client: Client, ctx: ServerRequestContext[Any]) -> types.LoggingLevel | None:
+        """The least severe level that the client of this request wants, or None for no messages."""
         if client.modern:
             level = (ctx.meta or {}).get(types.LOG_LEVEL_META_KEY)
             return level if level in LEVELS else None
-        return self._of.get(client.owner)
+        return self._by_owner.get(client.owner)
 
 
 class LogMessages:
-    """Collects the news of a run between two notifications."""
+    """Buffers a run's messages between two notifications."""
 
     def __init__(self, level: types.LoggingLevel | None) -> None:
         self._levels = LEVELS[LEVELS.index(level) :] if level is not None else ()
         self._pending: list[tuple[types.LoggingLevel, str]] = []
         self._chars = 0
-        self._left_out = 0
+        self._omitted = 0
 
-    def add(self, what: RunEvent, line: str) -> None:
-        """Note it, as `line` says it, unless the client wants no such thing."""
-        level = level_of(what)
+    def add(self, event: RunEvent, line: str) -> None:
+        """Buffer `line`, which describes `event`, if the client wants messages of the event's level."""
+        level = level_of(event)
         if level not in self._levels:
             return
         if self._chars + len(line) > MAX_PENDING_CHARS:
-            self._left_out += 1
+            self._omitted += 1
             return
         self._chars += len(line)
         self._pending.append((level, line))
 
     def take(self) -> list[types.LoggingMessageNotification]:
-        """What is to be sent now: one for all that follows on each other at the same level."""
-        if self._left_out:
-            self._pending.append(("warning", f"({self._left_out} more left out: the result has what is printed)"))
+        """Drain the buffer: one notification for each run of consecutive lines of equal level."""
+        if self._omitted:
+            text = f"({self._omitted} more messages omitted; the result contains the printed output)"
+            self._pending.append(("warning", text))
         pending, self._pending = self._pending, []
-        self._chars = self._left_out = 0
+        self._chars = self._omitted = 0
         return [
             types.LoggingMessageNotification(
                 params=types.LoggingMessageNotificationParams(
@@ -86,15 +88,15 @@ class LogMessages:
         ]
 
 
-def level_of(what: RunEvent) -> types.LoggingLevel:
-    """How severe: what fails or goes to stderr is a warning, what happens on the way to a result is for debugging."""
-    match what:
+def level_of(event: RunEvent) -> types.LoggingLevel:
+    """The event's level: warning for stderr and failed calls, debug for progress of a call, else info."""
+    match event:
         case Printed(stream="stderr"):
             return "warning"
         case Printed():
             return "info"
         case CallRecord():
-            return "info" if what.outcome == "ok" else "warning"
+            return "info" if event.outcome == "ok" else "warning"
         case CallProgress():
             return "debug"
 

@@ -1,5 +1,7 @@
-"""What a run prints, its tool calls and how far they have come, to a client that waits for it: as progress with the
-number of calls, and as log notifications where it asked for them; ten times a second at most.
+"""Report a run's events to the client that waits for it: as progress with the number of calls, and as log messages.
+
+Events are printed text, tool calls and their progress. Both kinds of notification are sent ten times a second at most;
+log messages only if the client has requested them.
 """
 
 from collections import deque
@@ -22,34 +24,35 @@ MAX_MESSAGE_CHARS = 1_000
 
 @asynccontextmanager
 async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
-    """Report what `live` does for the length of the block. The SDK sends progress where the client asked for it."""
+    """Report the events of `live` for the length of the block. The SDK sends progress only if the client wants it."""
     lines: deque[str] = deque(maxlen=MAX_LINES)
-    news, over = anyio.Event(), anyio.Event()
+    changed, over = anyio.Event(), anyio.Event()
     sending = False
 
-    def listen(what: RunEvent) -> None:
+    def listen(event: RunEvent) -> None:
         nonlocal sending
-        line = _line(what)
+        line = _line(event)
         lines.append(line[-MAX_MESSAGE_CHARS:])
-        logged.add(what, line)
-        news.set()
-        if not sending:  # a silent program's answer does not wait for a task's begin and end
+        logged.add(event, line)
+        changed.set()
+        if not sending:  # started on the first event: the result of a silent program does not wait for a task
             sending = True
             tasks.start_soon(send)
 
     async def send() -> None:
-        nonlocal news
+        nonlocal changed
         sent = 0
         while True:
-            await news.wait()
+            await changed.wait()
             if over.is_set():
                 break
-            news = anyio.Event()
+            changed = anyio.Event()
             message = "\n".join(lines)[-MAX_MESSAGE_CHARS:]
             lines.clear()
             sent += 1
-            said = f"{message}\n({live.calls} tool calls so far)" if live.calls else message
-            await ctx.session.report_progress(float(sent), message=said)
+            if live.calls:
+                message += f"\n({live.calls} tool calls so far)"
+            await ctx.session.report_progress(float(sent), message=message)
             await log()
             with anyio.move_on_after(INTERVAL_S):
                 await over.wait()
@@ -66,15 +69,15 @@ async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogM
         finally:
             live.listeners.remove(listen)
         over.set()
-        news.set()
+        changed.set()
 
 
-def _line(what: RunEvent) -> str:
-    match what:
+def _line(event: RunEvent) -> str:
+    match event:
         case Printed():
-            return what.text.rstrip("\n")
+            return event.text.rstrip("\n")
         case CallRecord():
-            return f"called {what.tool}" if what.outcome == "ok" else f"called {what.tool} ({what.outcome})"
+            return f"called {event.tool}" if event.outcome == "ok" else f"called {event.tool} ({event.outcome})"
         case CallProgress():
-            of = f" of {what.total:g}" if what.total is not None else ""
-            return f"{what.tool}: {what.message or 'is at'} ({what.progress:g}{of})"
+            of = f" of {event.total:g}" if event.total is not None else ""
+            return f"{event.tool}: {event.message or 'progress'} ({event.progress:g}{of})"

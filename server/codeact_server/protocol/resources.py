@@ -1,4 +1,4 @@
-"""Kept results as MCP resources: `result://ID`, and a slice of one as `result://ID?offset=N&length=N` (characters)."""
+"""Stored results as MCP resources: `result://ID`, and a slice as `result://ID?offset=N&length=N` (in characters)."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -7,44 +7,48 @@ from mcp import MCPError, types
 from codeact_bridges.runs.result_store import ResultStore
 
 MAX_SLICE_CHARS = 500_000
-"""Longest text in one answer: over SSE, a client's reader takes 1 MiB at most (measured, mcp 2.3)."""
+"""Longest text in one response: over SSE, a client's reader accepts at most 1 MiB (measured, mcp 2.3)."""
 
 RESOURCE_NOT_FOUND = -32002
 
 
-def listed(kept: ResultStore, owner: str) -> types.ListResourcesResult:
-    """What is kept for this client. Not for an anonymous one: who knows a name may read, nobody may look for names."""
+def listed(store: ResultStore, owner: str) -> types.ListResourcesResult:
+    """List the stored results of this client.
+
+    Do not call it for an anonymous client: such clients share an owner. They can read a URI that they already hold
+    (a capability URL).
+    """
     return types.ListResourcesResult(
         resources=[
             types.Resource(uri=uri, name=what, mime_type=mime_type, size=size)
-            for uri, what, mime_type, size in kept.of(owner)
+            for uri, what, mime_type, size in store.of(owner)
         ]
     )
 
 
 def templates() -> types.ListResourceTemplatesResult:
-    """How to ask for a slice."""
+    """The URI template for a slice."""
     slice_of_one = types.ResourceTemplate(
         uri_template="result://{id}{?offset,length}",
-        name="kept result",
+        name="stored result",
         description=f"A result that was too long to show; slices of at most {MAX_SLICE_CHARS:,} characters.",
     )
     return types.ListResourceTemplatesResult(resource_templates=[slice_of_one])
 
 
-def read(kept: ResultStore, owner: str, uri: str) -> types.ReadResourceResult:
-    """The text of a kept result, or the slice that was asked for.
+def read(store: ResultStore, owner: str, uri: str) -> types.ReadResourceResult:
+    """Read a stored result, or the slice of it that `uri` names.
 
     Raises:
-        MCPError: there is none for this client, or the slice is not one.
+        MCPError: this client has no such result, or the slice is invalid.
     """
     try:
         parts = urlsplit(uri)
-        mime_type, text = kept.read(owner, f"{parts.scheme}://{parts.netloc}{parts.path}")
+        mime_type, text = store.read(owner, f"{parts.scheme}://{parts.netloc}{parts.path}")
     except (LookupError, ValueError) as exc:
         raise MCPError(RESOURCE_NOT_FOUND, str(exc)) from exc
-    asked = dict(parse_qsl(parts.query))
-    offset, length = _number(asked, "offset", 0), _number(asked, "length", MAX_SLICE_CHARS)
+    query = dict(parse_qsl(parts.query))
+    offset, length = _number(query, "offset", 0), _number(query, "length", MAX_SLICE_CHARS)
     piece = text[offset : offset + min(length, MAX_SLICE_CHARS)]
     whole = offset == 0 and len(piece) == len(text)
     meta = None if whole else {"codeact-mcp/slice": {"offset": offset, "length": len(piece), "total": len(text)}}
@@ -55,10 +59,10 @@ def read(kept: ResultStore, owner: str, uri: str) -> types.ReadResourceResult:
     return types.ReadResourceResult(contents=[contents])
 
 
-def _number(asked: dict[str, str], name: str, default: int) -> int:
-    text = asked.get(name)
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise MCPError(types.INVALID_PARAMS, f"{name} is a number of characters, not {text[:50]!r}")
+        raise MCPError(types.INVALID_PARAMS, f"{name} must be a number of characters, not {text[:50]!r}")
     return int(text)

@@ -35,7 +35,7 @@ async def test_a_run_that_takes_long_answers_with_a_handle_and_goes_on(
             opening.answer_after(60)
             failed, text = await execute(client, run=handle, cancel=True)
             assert failed
-            assert text.startswith("[failed] stopped on request\nTool calls that the program made before: 1\n")
+            assert text.startswith("[failed] stopped on request\nTool calls made before the failure: 1\n")
             failed, text = await execute(client, run=handle)
             assert (failed, text.startswith("there is no run")) == (True, True)
 
@@ -103,11 +103,11 @@ async def test_a_session_keeps_what_programs_leave_and_its_tracebacks_show_their
             other = await execute(client, "total", session="t")
             none = await execute(client, "total")
 
-    assert begun[1].endswith("[session 's' began empty; pass session='s' to go on in it]")
-    assert went_on == (False, "\"42\"\n[session 's' went on]")
+    assert begun[1].endswith("[session 's' started empty; pass session='s' to continue it]")
+    assert went_on == (False, "\"42\"\n[session 's' continued]")
     assert "line 2, in <module>\n    add('2')" in failed[1]
     assert "line 4, in add\n    return total + n" in failed[1]
-    assert failed[1].endswith("[session 's' went on]")
+    assert failed[1].endswith("[session 's' continued]")
     assert "NameError" in other[1]
     assert "NameError" in none[1]
 
@@ -131,14 +131,14 @@ async def test_a_session_whose_program_was_stopped_is_lost_and_says_so(
 
     assert ended[0]
     if why is not None:
-        assert "[session 's' is lost with its variables: pass reset=true to begin it anew]" in ended[1]
+        assert "[session 's' and its variables are lost: pass reset=true to start it again]" in ended[1]
         assert after == (
             True,
             f"[failed] session 's' is lost, and its variables with it: {why}. Pass reset=true to begin it anew",
         )
     else:  # a MemoryError is the program's own affair
-        assert after == (False, "1\n[session 's' went on]")
-    assert reset[1].startswith("false\n[session 's' began empty")
+        assert after == (False, "1\n[session 's' continued]")
+    assert reset[1].startswith("false\n[session 's' started empty")
 
 
 async def test_a_session_that_nobody_uses_is_let_go_and_says_so(environment: Mapping[str, str]) -> None:
@@ -165,7 +165,7 @@ async def test_there_are_only_so_many_sessions_and_the_one_used_last_is_there(en
             newer = await execute(client, "2", session="t")
             lost = await execute(client, "a", session="s")
 
-    assert newer == (False, "2\n[session 't' began empty; pass session='t' to go on in it]")
+    assert newer == (False, "2\n[session 't' started empty; pass session='t' to continue it]")
     assert lost[0] is True
     assert "it made room for a newer session (setting codeact.sessions.max)" in lost[1]
 
@@ -198,11 +198,11 @@ async def test_a_reset_ends_the_program_that_runs_in_the_session(
                 await there(tmp_path / "mark")
                 assert await execute(client, "1", session="s", reset=True) == (
                     False,
-                    "1\n[session 's' began empty; pass session='s' to go on in it]",
+                    "1\n[session 's' started empty; pass session='s' to continue it]",
                 )
 
     assert texts[0].startswith("begun\n[failed] the session was ended meanwhile: it was reset")
-    assert "- shop.hang: cut off (may have had effects)" in texts[0]
+    assert "- shop.hang: interrupted (may have taken effect)" in texts[0]
 
 
 async def test_a_long_program_in_a_session_answers_with_a_handle_and_the_session_goes_on(
@@ -218,7 +218,7 @@ async def test_a_long_program_in_a_session_answers_with_a_handle_and_the_session
             after = await execute(client, "a", session="s")
 
     assert "[still running" in text
-    assert result == (False, "2\n[session 's' went on]")
+    assert result == (False, "2\n[session 's' continued]")
     assert after[1].startswith("2\n")
 
 
@@ -241,7 +241,7 @@ async def test_what_is_too_long_is_linked_read_by_a_later_program_and_by_the_cli
             saved = (await execute(client, "save_result({'a': 1})"))[1].strip('"')
             loaded = await execute(client, f"load_result({saved!r})['a']")
 
-    assert '[kept] the whole value, 4,890 bytes: a later program reads it with load_result("result://' in text
+    assert '[stored] the whole value, 4,890 bytes: read it in a later program with load_result("result://' in text
     assert total == (False, "[499500, 2001]")
     assert listed == [value, printed]
     assert getattr(piece, "text", None) == "0, 1"

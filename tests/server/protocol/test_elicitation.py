@@ -1,4 +1,4 @@
-"""A person is asked about single calls, in both eras: every answer, every way not to answer."""
+"""A person is asked to approve single calls, in both protocol eras: every answer, and every way not to answer."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from codeact_bridges.approval.request import ApprovalRequest
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.runs.handle import PendingQuestion, RunHandle
-from codeact_server.protocol.elicitation import KEY, answer_of, form, given_in
+from codeact_server.protocol.elicitation import KEY, answer_in, approval_choice, form
 
 QUESTION = ApprovalRequest("shop", "drop", "{}", "", "because")
 
@@ -49,22 +49,22 @@ DENIED = "ToolDenied: the user said no, or did not answer in time"
 def test_anything_but_a_clear_yes_is_a_no(content: dict[str, Any] | None, answer: str) -> None:
     result = ElicitResult.model_construct(action="accept", content=content)
 
-    assert answer_of(result) == answer
-    assert given_in(PendingQuestion(QUESTION), result) == answer
+    assert approval_choice(result) == answer
+    assert answer_in(PendingQuestion(QUESTION), result) == answer
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-def test_a_form_that_was_not_sent_off_is_a_no_whatever_is_in_it(action: Any) -> None:
-    assert answer_of(ElicitResult(action=action, content={"decision": "once"})) == "no"
+def test_a_form_that_was_not_submitted_is_a_no_whatever_it_contains(action: Any) -> None:
+    assert approval_choice(ElicitResult(action=action, content={"decision": "once"})) == "no"
 
 
-def test_a_wrong_answer_or_none_is_a_no() -> None:
-    asked = PendingQuestion(QUESTION)
-    assert given_in(asked, None) == "no"
-    assert given_in(asked, ListRootsResult(roots=[])) == "no"
+def test_a_response_of_another_kind_or_none_is_a_no() -> None:
+    pending = PendingQuestion(QUESTION)
+    assert answer_in(pending, None) == "no"
+    assert answer_in(pending, ListRootsResult(roots=[])) == "no"
 
 
-def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_kept() -> None:
+def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_remembered() -> None:
     schemas = [form(QUESTION, remembers=remembers).requested_schema for remembers in (True, False)]
 
     assert [schema["properties"]["decision"]["enum"] for schema in schemas] == [
@@ -86,7 +86,7 @@ def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_kept() ->
         (ElicitResult(action="cancel"), f'["{DENIED}", "{DENIED}"]', 2),
     ],
 )
-async def test_what_the_person_says_is_done(
+async def test_the_call_follows_the_persons_choice(
     environment: Mapping[str, str], era: Era, answer: ElicitResult | str, outcome: str, times_asked: int
 ) -> None:
     person = Person([answer])
@@ -101,7 +101,9 @@ async def test_what_the_person_says_is_done(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_the_person_sees_what_is_called_with_what_and_where(environment: Mapping[str, str], era: Era) -> None:
+async def test_the_person_sees_the_tool_its_arguments_and_the_line_of_the_call(
+    environment: Mapping[str, str], era: Era
+) -> None:
     person = Person(["once"])
     program = "item = 'x' * 1_000_000\nprint('begun')\ncall_tool('shop.drop', item=item, password='hunter2')"
     with anyio.fail_after(GUARD_S):
@@ -118,7 +120,9 @@ async def test_the_person_sees_what_is_called_with_what_and_where(environment: M
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_the_line_is_of_the_program_that_runs_now(environment: Mapping[str, str], era: Era) -> None:
+async def test_the_line_shown_belongs_to_the_current_program_of_the_session(
+    environment: Mapping[str, str], era: Era
+) -> None:
     person = Person(["once"])
     async with opened(environment) as opening, opening.client(era, person) as client:
         with anyio.fail_after(GUARD_S):
@@ -129,7 +133,7 @@ async def test_the_line_is_of_the_program_that_runs_now(environment: Mapping[str
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_calls_made_at_once_are_asked_for_one_after_the_other(environment: Mapping[str, str], era: Era) -> None:
+async def test_concurrent_calls_are_asked_for_one_after_the_other(environment: Mapping[str, str], era: Era) -> None:
     person = Person(["once", "no", "once"])
     program = """
 import asyncio
@@ -146,7 +150,7 @@ results = await asyncio.gather(*[call_tool_async("shop.drop", item=n) for n in r
     ("unattended", "expected"),
     [("deny", (True, "this client cannot ask anybody")), ("allow", (False, "drop: 1"))],
 )
-async def test_a_client_that_cannot_ask_gets_what_the_operator_says(
+async def test_without_elicitation_the_unattended_setting_decides(
     environment: Mapping[str, str], era: Era, unattended: Any, expected: tuple[bool, str]
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -169,7 +173,9 @@ async def test_the_deadline_stands_still_while_a_person_is_asked(environment: Ma
     assert (failed, text) == (False, f'["{DENIED}"]')
 
 
-async def test_but_not_while_the_program_computes(environment: Mapping[str, str]) -> None:
+async def test_the_deadline_runs_on_while_the_program_computes_during_a_question(
+    environment: Mapping[str, str],
+) -> None:
     person = Person(["once"], may_answer=anyio.Event())
     program = (
         "import asyncio\ntask = asyncio.ensure_future(call_tool_async('shop.drop', item=1))\n"
@@ -184,7 +190,7 @@ async def test_but_not_while_the_program_computes(environment: Mapping[str, str]
     assert "- shop.drop: not sent\nNone of them changed anything" in text
 
 
-async def test_the_bound_in_all_holds_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
+async def test_the_total_limit_includes_the_time_in_which_a_person_is_asked(environment: Mapping[str, str]) -> None:
     person = Person(["once"], may_answer=anyio.Event())
     limits = {"deadline_s": 1, "total_s": 1.2}
     with anyio.fail_after(GUARD_S):
@@ -247,11 +253,14 @@ async def test_a_client_that_gives_up_after_ten_questions_gets_a_handle_before(
         async with opened(environment) as opening, opening.client("auto", person) as client:
             failed, text = await execute(client, "[call_tool('shop.drop', item=n) for n in range(12)][-1]")
             assert not failed
-            assert "waiting for the user to allow a tool call; they are asked again when you wait on; 9 tool" in text
+            assert (
+                "waiting for the user to allow a tool call; the user is asked again when you keep waiting; 9 tool"
+                in text
+            )
             assert await execute(client, run=handle_in(text)) == (False, '"drop: 11"')
 
 
-async def test_an_answer_to_an_old_question_is_let_be(environment: Mapping[str, str]) -> None:
+async def test_an_answer_to_an_old_question_is_ignored(environment: Mapping[str, str]) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client("auto", Person(["once"])) as client:
             call = {"code": DROP_TWICE}
@@ -281,7 +290,7 @@ async def test_an_answer_to_an_old_question_is_let_be(environment: Mapping[str, 
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_vanishes_while_it_asks_takes_its_run_with_it(
+async def test_a_run_ends_when_its_client_disconnects_during_a_question(
     environment: Mapping[str, str], era: Era
 ) -> None:
     person = Person(["once"], may_answer=anyio.Event())
@@ -322,7 +331,7 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
 
 
 @pytest.mark.parametrize(
-    ("lent", "hints"),
+    ("capabilities", "hints"),
     [
         ({}, (True, False, False)),
         ({"files": (Mount("/scratch", "temp", None),)}, (True, False, False)),
@@ -332,11 +341,14 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
     ],
 )
 async def test_a_read_only_profile_says_so_to_the_client(
-    environment: Mapping[str, str], lent: dict[str, Any], hints: tuple[bool, bool, bool]
+    environment: Mapping[str, str], capabilities: dict[str, Any], hints: tuple[bool, bool, bool]
 ) -> None:
     rules = (ToolRule(tool="shop.drop", action="deny"), ToolRule(tool="shop.[!lt]*", action="deny"))
     with anyio.fail_after(GUARD_S):
-        async with opened(environment, policy=Policy(rules=rules), **lent) as opening, opening.client("auto") as client:
+        async with (
+            opened(environment, policy=Policy(rules=rules), **capabilities) as opening,
+            opening.client("auto") as client,
+        ):
             await opening.app.tools.wait_settled()
             annotations = (await client.list_tools()).tools[0].annotations
 

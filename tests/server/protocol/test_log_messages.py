@@ -1,4 +1,4 @@
-"""Log notifications: who gets them, what is in them, how many there may be."""
+"""Log notifications: which clients get them, their content, and their limit."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ EVERYTHING = [
 
 
 async def logged(environment: Mapping[str, str], era: Era, level: LoggingLevel | None) -> list[tuple[str, str]]:
-    """What a client that asked for `level` is told of `PROGRAM`, line by line."""
+    """The messages about `PROGRAM` that a client with this level gets, line by line."""
     came: list[LoggingMessageNotificationParams] = []
 
     async def on_log(params: LoggingMessageNotificationParams) -> None:
@@ -54,25 +54,23 @@ async def logged(environment: Mapping[str, str], era: Era, level: LoggingLevel |
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_asks_is_told_all_that_a_run_does_in_order(
+async def test_a_client_at_debug_level_gets_every_event_of_a_run_in_order(
     environment: Mapping[str, str], era: Era
 ) -> None:
     assert await logged(environment, era, "debug") == EVERYTHING
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_asks_for_warnings_is_told_of_nothing_less(
-    environment: Mapping[str, str], era: Era
-) -> None:
+async def test_a_client_at_warning_level_gets_no_less_severe_messages(environment: Mapping[str, str], era: Era) -> None:
     assert await logged(environment, era, "warning") == [each for each in EVERYTHING if each[0] == "warning"]
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_has_not_asked_is_told_nothing(environment: Mapping[str, str], era: Era) -> None:
+async def test_a_client_that_requested_no_level_gets_no_messages(environment: Mapping[str, str], era: Era) -> None:
     assert await logged(environment, era, None) == []
 
 
-def test_what_is_too_much_between_two_notifications_is_left_out_and_counted() -> None:
+def test_messages_beyond_the_buffer_limit_are_omitted_and_counted() -> None:
     messages = LogMessages("info")
     line = "x" * 10_000
     for _ in range(12):
@@ -82,5 +80,5 @@ def test_what_is_too_much_between_two_notifications_is_left_out_and_counted() ->
 
     assert [notification.params.level for notification in sent] == ["info", "warning"]
     assert sent[0].params.data == "\n".join([line] * (MAX_PENDING_CHARS // 10_000))
-    assert sent[1].params.data.startswith("(2 more left out")
+    assert sent[1].params.data.startswith("(2 more messages omitted")
     assert messages.take() == []

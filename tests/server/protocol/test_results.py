@@ -34,26 +34,26 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
-        (result(), "(nothing was printed, and the last line has no value)"),
+        (result(), "(no output, and the last line has no value)"),
         (result(value=Value("json", "42")), "42"),
         (result(output=printed(("stdout", "a\n")), value=Value("json", "42")), "a\n--\n[result]\n42"),
         (result(output=printed(("stdout", "a"), ("stderr", "b\n"), ("stdout", "c"))), "a\n[stderr]\nb\n[stdout]\nc"),
         (
             result(output=printed(("stdout", "a"), cut=1_000)),
-            "a\n[1,000 more bytes were printed and are cut: print less, or return a summary]",
+            "a\n[1,000 more bytes of output were cut: print less, or return a summary]",
         ),
         (
             result(
                 value=Value("json", "[1", 500), kept=(ResultLink("result://x", "the whole value", "text/plain", 502),)
             ),
             (
-                "[1\n[500 more bytes are cut: return less, or a summary]\n--\n"
-                '[kept] the whole value, 502 bytes: a later program reads it with load_result("result://x")'
+                "[1\n[500 more bytes were cut: return less, or a summary]\n--\n"
+                '[stored] the whole value, 502 bytes: read it in a later program with load_result("result://x")'
             ),
         ),
         (
             result(session="s", session_state="went on"),
-            "(nothing was printed, and the last line has no value)\n--\n[session 's' went on]",
+            "(no output, and the last line has no value)\n--\n[session 's' continued]",
         ),
         (
             result(failure=RAISED),
@@ -63,45 +63,45 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
             result(output=printed(("stdout", "so far")), failure=STOPPED, calls=(LOOKED,)),
             (
                 "so far\n--\n[failed] stopped after 60 s, the program's deadline\n"
-                "Tool calls that the program made before: 1\n"
-                "- shop.look: done (only reads)\n"
-                "None of them changed anything: the program can be run again as a whole."
+                "Tool calls made before the failure: 1\n"
+                "- shop.look: done (read-only)\n"
+                "None of them changed anything. The whole program can be run again."
             ),
         ),
         (
             result(failure=STOPPED, calls=(LOOKED, BOUGHT, FAILED, DENIED, UNKNOWN, CUT_OFF, ASKED)),
             (
                 "[failed] stopped after 60 s, the program's deadline\n"
-                "Tool calls that the program made before: 7\n"
-                "- shop.look: done (only reads)\n"
+                "Tool calls made before the failure: 7\n"
+                "- shop.look: done (read-only)\n"
                 "- shop.buy: done\n"
-                "- shop.buy: failed (may have had effects)\n"
+                "- shop.buy: failed (may have taken effect)\n"
                 "- shop.drop: not allowed, not sent\n"
                 "- shop.eat: not sent\n"
-                "- shop.buy: cut off (may have had effects)\n"
+                "- shop.buy: interrupted (may have taken effect)\n"
                 "- shop.drop: not sent\n"
-                "What is done stays done: do not repeat those calls, go on after them.\n"
-                "Of what failed or was cut off nobody knows how far it came: find out before you repeat it.\n"
-                "What was not allowed will not be allowed the next time either, unless the user says so."
+                "Completed calls took effect. Do not repeat them; continue after them.\n"
+                "Failed or interrupted calls may have taken effect. Check before repeating them.\n"
+                "Calls that were not allowed will be refused again, unless the user allows them."
             ),
         ),
         (
             result(failure=STOPPED, calls=(DENIED, UNKNOWN, ASKED)),
             (
                 "[failed] stopped after 60 s, the program's deadline\n"
-                "Tool calls that the program made before: 3\n"
+                "Tool calls made before the failure: 3\n"
                 "- shop.drop: not allowed, not sent\n"
                 "- shop.eat: not sent\n"
                 "- shop.drop: not sent\n"
-                "None of them changed anything: the program can be run again as a whole.\n"
-                "What was not allowed will not be allowed the next time either, unless the user says so."
+                "None of them changed anything. The whole program can be run again.\n"
+                "Calls that were not allowed will be refused again, unless the user allows them."
             ),
         ),
         (
             result(failure=STOPPED, session="s", session_state="lost"),
             (
                 "[failed] stopped after 60 s, the program's deadline\n--\n"
-                "[session 's' is lost with its variables: pass reset=true to begin it anew]"
+                "[session 's' and its variables are lost: pass reset=true to start it again]"
             ),
         ),
         (
@@ -119,14 +119,14 @@ def test_calls_that_read_the_same_are_counted_and_of_many_the_last_are_named() -
     lines = text(result(failure=STOPPED, calls=(LOOKED, *others, *(LOOKED,) * 3, BOUGHT))).splitlines()
 
     assert lines[1:4] == [
-        "Tool calls that the program made before: 30",
-        "- … 7 earlier ones",
-        "- shop.look7: done (only reads)",
+        "Tool calls made before the failure: 30",
+        "- … 7 earlier calls",
+        "- shop.look7: done (read-only)",
     ]
     assert lines[-3:] == [
-        "- shop.look: done (only reads), 4 times",
+        "- shop.look: done (read-only), 4 times",
         "- shop.buy: done",
-        "What is done stays done: do not repeat those calls, go on after them.",
+        "Completed calls took effect. Do not repeat them; continue after them.",
     ]
     assert len(lines) == 24
 
@@ -137,7 +137,10 @@ def test_calls_that_read_the_same_are_counted_and_of_many_the_last_are_named() -
         (False, "[still running; 3 tool calls so far] "),
         (
             True,
-            "[waiting for the user to allow a tool call; they are asked again when you wait on; 3 tool calls so far] ",
+            (
+                "[waiting for the user to allow a tool call; the user is asked again when you keep waiting; "
+                "3 tool calls so far] "
+            ),
         ),
     ],
 )
@@ -146,7 +149,10 @@ def test_a_run_that_goes_on_says_how_to_come_back(asks: bool, said: str) -> None
 
     assert [part.text for part in answer.content if isinstance(part, TextContent)] == [
         "a",
-        f'{said}execute_code(run="r-1") waits on for its result, execute_code(run="r-1", cancel=true) stops it',
+        (
+            f'{said}Call execute_code(run="r-1") to keep waiting for the result, '
+            'or execute_code(run="r-1", cancel=true) to stop the run.'
+        ),
     ]
     assert answer.is_error is not True
     assert answer.meta == {META_KEY: {"run": "r-1", "state": "running"}}

@@ -70,9 +70,9 @@ async def texts(client: Client, code: str, **arguments: Any) -> tuple[bool, list
         ("'two\\nlines'", ["two\nlines"]),
         ("{'a': [1, None, True, 0.5]}", ['{"a": [1, null, true, 0.5]}']),
         ("object", ["<class 'object'>"]),
-        ("x = 1", ["(nothing was printed, and the last line has no value)"]),
-        ("", ["(nothing was printed, and the last line has no value)"]),
-        ("None", ["(nothing was printed, and the last line has no value)"]),
+        ("x = 1", ["(no output, and the last line has no value)"]),
+        ("", ["(no output, and the last line has no value)"]),
+        ("None", ["(no output, and the last line has no value)"]),
         ("print('hello')", ["hello"]),
         ("print('hello')\n7", ["hello", "[result]\n7"]),
         ("print('ÄÖ€😀')", ["ÄÖ€😀"]),
@@ -102,7 +102,7 @@ async def test_a_program_that_raises_is_an_error_with_its_traceback_and_what_cam
 async def test_a_tool_that_fails_raises_in_the_program_and_is_listed_when_nobody_catches_it(client: Client) -> None:
     assert await texts(client, "try:\n    call_tool('counter.refuse')\nexcept ToolError as e:\n    'caught'") == (
         False,
-        ["(nothing was printed, and the last line has no value)"],
+        ["(no output, and the last line has no value)"],
     )
     failed, parts = await texts(client, "call_tool('counter.refuse')")
 
@@ -190,8 +190,8 @@ async def test_nothing_is_said_twice(client: Client) -> None:
         ({"code": None}, "'code' is missing"),
         ({"code": 1}, "'code' must be a string"),
         ({"code": ["1"]}, "'code' must be a string"),
-        ({"cod": "1"}, "'code' is missing; 'cod' is not an argument (there are code, "),
-        ({"code": "1", "language": "python"}, "'language' is not an argument (there are code, "),
+        ({"cod": "1"}, "'code' is missing; 'cod' is not an argument (the arguments are code, "),
+        ({"code": "1", "language": "python"}, "'language' is not an argument (the arguments are code, "),
         ({"code": "1", "timeout_s": "5"}, "'timeout_s' must be a number of seconds over 0"),
         ({"code": "1", "timeout_s": True}, "'timeout_s' must be a number of seconds over 0"),
         ({"code": "1", "timeout_s": 0}, "'timeout_s' must be a number of seconds over 0"),

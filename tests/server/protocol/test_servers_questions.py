@@ -1,4 +1,4 @@
-"""What a downstream server asks in the middle of a call reaches the client of that run, in both of its eras."""
+"""Client requests of a downstream server during a call reach the client of that run, in both protocol eras."""
 
 import sys
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from served import SERVERS
 from codeact_bridges.tools.spec import StdioServer
 
 EVERYDAY = StdioServer(name="everyday", command=sys.executable, args=(str(SERVERS / "everyday.py"), "stdio"))
-ASKED = "Asked by a server, because a program calls everyday.confirm:\nReally fly?"
+ASKED = "A server asks this because the program called everyday.confirm:\nReally fly?"
 
 
 def client_of(opening: Opened, era: Era, **callbacks: Any) -> Client:
@@ -38,7 +38,7 @@ def client_of(opening: Opened, era: Era, **callbacks: Any) -> Client:
         (ElicitResult(action="cancel"), '"fly: cancel"'),
     ],
 )
-async def test_a_form_is_put_to_the_user_and_says_whose_it_is(
+async def test_a_servers_form_is_shown_to_the_user_with_its_origin(
     environment: Mapping[str, str], era: Era, answer: ElicitResult, outcome: str
 ) -> None:
     person = Person([answer])
@@ -49,7 +49,7 @@ async def test_a_form_is_put_to_the_user_and_says_whose_it_is(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_text_from_the_clients_model_and_its_roots_reach_the_server(
+async def test_sampling_results_and_roots_of_the_client_reach_the_server(
     environment: Mapping[str, str], era: Era
 ) -> None:
     asked: list[CreateMessageRequestParams] = []
@@ -76,7 +76,7 @@ async def test_a_text_from_the_clients_model_and_its_roots_reach_the_server(
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("call", ["'confirm', what='fly'", "'rhyme', what='head'", "'where'"])
-async def test_a_server_that_asks_a_client_who_cannot_be_asked_fails_its_call(
+async def test_a_call_fails_when_its_server_needs_a_capability_that_the_client_lacks(
     environment: Mapping[str, str], era: Era, call: str
 ) -> None:
     program = f"try: call_tool({call})\nexcept ToolError as exc: said = exc.server\nsaid"
@@ -86,7 +86,7 @@ async def test_a_server_that_asks_a_client_who_cannot_be_asked_fails_its_call(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_how_far_a_call_has_come_is_progress_of_the_run(environment: Mapping[str, str], era: Era) -> None:
+async def test_progress_of_a_tool_call_is_progress_of_the_run(environment: Mapping[str, str], era: Era) -> None:
     heard: list[str] = []
     there = anyio.Event()
 
