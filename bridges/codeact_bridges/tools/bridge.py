@@ -65,7 +65,7 @@ class ToolsBridge:
         self._failed_before: tuple[str, ...] = ()
         self._listed: tuple[tuple[CatalogTool, ...], ...] = ((),) * len(self._downstreams)
         self._subscribers: dict[object, Callable[[], None]] = {}
-        self._learned = ShapeStore(state_dir / "shapes.json" if state_dir else None)
+        self._shapes = ShapeStore(state_dir / "shapes.json" if state_dir else None)
         self._task_group: TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class ToolsBridge:
         await self._task_group.__aenter__()
         for downstream in self._downstreams.values():
             self._task_group.start_soon(downstream.run, name=f"downstream {downstream.spec.name}")
-        self._task_group.start_soon(self._learned.keep)
+        self._task_group.start_soon(self._shapes.persist_loop)
         return self
 
     async def __aexit__(
@@ -89,7 +89,7 @@ class ToolsBridge:
             slow = [status.name for status in self.statuses() if status.state != "stopped"]
             log.warning("still closing after %s s, given up: %s", CLOSE_TIMEOUT_S, ", ".join(slow))
         self._task_group.cancel_scope.cancel()
-        self._learned.write()
+        self._shapes.write()
         # Not told of the block's own exception, which it would wrap in a group: it belongs to the caller as it is.
         await self._task_group.__aexit__(None, None, None)
 
@@ -121,10 +121,10 @@ class ToolsBridge:
         """Wait until every server is ready or has failed. False if `timeout` seconds were not enough."""
         return await self._wait_for(self._downstreams.values(), timeout)
 
-    def wake(self) -> None:
+    def start_lazy_servers(self) -> None:
         """Start the servers that wait until somebody asks for them."""
         for downstream in self._downstreams.values():
-            downstream.wake()
+            downstream.start()
 
     async def call(
         self,
@@ -146,7 +146,7 @@ class ToolsBridge:
         result = await self._downstreams[tool.server].call(tool, arguments, on_progress, client_requests)
         value = unwrap(tool, result, self._result_limit_bytes)
         if tool.output_schema is None:
-            self._learned.learn(tool, value)
+            self._shapes.record(tool, value)
         return value
 
     async def read_resource(self, server: str, uri: str) -> ToolValue:
@@ -169,7 +169,7 @@ class ToolsBridge:
     async def describe(self, name: str) -> str:
         """Signature, what it returns, and the description of the tool `name`."""
         tool = await self._resolve(name)
-        seen = self._learned.shape(tool)
+        seen = self._shapes.shape(tool)
         return self._catalog.describe(tool.full_name, str(seen) if seen else None)
 
     async def list(self, server: str | None = None) -> Rows:
@@ -186,7 +186,7 @@ class ToolsBridge:
     def _check_it_told(self, server: str) -> None:
         """Raise `DownstreamFailed` if `server` is one that has not told of its tools, for what is then no list."""
         for downstream in self._named(server) if named_server(server, self._downstreams) is not None else ():
-            if (reason := downstream.why_silent()) is not None:
+            if (reason := downstream.why_no_tools()) is not None:
                 raise DownstreamFailed("", downstream.spec.name, reason)
 
     async def _resolve(self, name: str) -> CatalogTool:
@@ -197,7 +197,7 @@ class ToolsBridge:
             server = named_server(name, self._downstreams)
             possible = self._named(server)
             for downstream in possible:
-                downstream.poke()
+                downstream.retry_now()
             await self._wait_for(possible, None)
         if server is not None and (failed := self._failed(possible)):
             raise DownstreamFailed(server, name[len(server) + 1 :], failed[0].why_failed())
@@ -214,9 +214,9 @@ class ToolsBridge:
         asked = tuple(self._named(server))
         for downstream in asked:
             if server is None:
-                downstream.wake()
+                downstream.start()
             else:
-                downstream.poke()
+                downstream.retry_now()
         await self._wait_for(asked, DISCOVERY_PATIENCE_S)
 
     def _named(self, server: str | None) -> Iterable[DownstreamServer]:

@@ -43,7 +43,7 @@ async def examine(config: Config) -> int:
     if not (audit_works := config.audit is None or _report_audit(config.audit)):
         config = replace(config, audit=None)  # the rest is worth knowing too
     async with open_app(config, said.append) as app:
-        app.tools.wake()
+        app.tools.start_lazy_servers()
         engine_works = await _examine_engine(app, config, said, began)
         await app.tools.wait_settled()
         servers_work = _report_servers(app)
@@ -101,13 +101,13 @@ def _report_engine(info: EngineInfo, config: Config, said: list[str], python: st
 
 def _report_servers(app: App) -> bool:
     statuses = app.tools.statuses()
-    lines = [line for each in statuses for line in (f"{each.name}: {_state(each)}", *_misfits(each))]
+    lines = [line for each in statuses for line in (f"{each.name}: {_state(each)}", *_unmatched(each))]
     _say("servers", *(lines or ["none configured"]))
-    return all(status.state == "ready" and not status.misfits for status in statuses)
+    return all(status.state == "ready" and not status.unmatched for status in statuses)
 
 
-def _misfits(status: ServerStatus) -> list[str]:
-    return [f"- {status.name}: without effect: {misfit}" for misfit in status.misfits]
+def _unmatched(status: ServerStatus) -> list[str]:
+    return [f"- {status.name}: without effect: {setting}" for setting in status.unmatched]
 
 
 def _report_lent(config: Config) -> None:

@@ -10,7 +10,7 @@ from codeact_server.config.model import Config
 async def print_tools(config: Config) -> int:
     """0 when every server answered, else 1."""
     async with open_app(config, lambda _: None) as app:  # nothing runs here, so nobody asks in what
-        app.tools.wake()
+        app.tools.start_lazy_servers()
         await app.tools.wait_settled()
         return _print_catalog(app)
 

@@ -181,11 +181,11 @@ async def test_settings_that_fit_no_tool_are_one_warning_and_a_finding_of_their_
         async with ToolsBridge([spec, calculator("other")]) as tools:
             await tools.wait_settled()
             first, second = tools.statuses()
-    assert len(first.misfits) == 3
-    assert second.misfits == ()
+    assert len(first.unmatched) == 3
+    assert second.unmatched == ()
     (warning,) = (record.getMessage() for record in caplog.records if "without effect" in record.getMessage())
     assert warning.startswith("server 'calculator': settings without effect: deny: \"ad\" fits no tool (did you mean")
-    assert all(misfit in warning for misfit in first.misfits)
+    assert all(setting in warning for setting in first.unmatched)
 
 
 async def test_wrong_arguments_are_refused_before_anything_is_sent(hostile: Hostile) -> None:

@@ -21,7 +21,7 @@ from codeact_bridges.values import ToolValue
 
 log = logging.getLogger(__name__)
 
-MAX_KEPT = 2_000
+MAX_STORED = 2_000
 """Tools that are remembered; the ones learned last stay."""
 
 MAX_FILE_BYTES = 2_000_000
@@ -38,15 +38,15 @@ class ShapeStore:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._shapes = _read(path) if path else {}
-        self._new: dict[str, Shape] = {}
+        self._new_shapes: dict[str, Shape] = {}
         """Not written yet."""
-        self._something_new = anyio.Event()
+        self._unwritten = anyio.Event()
 
     def shape(self, tool: CatalogTool) -> Shape | None:
         """What `tool` has returned so far."""
         return self._shapes.get(_key(tool))
 
-    def learn(self, tool: CatalogTool, value: ToolValue) -> None:
+    def record(self, tool: CatalogTool, value: ToolValue) -> None:
         """`tool` has returned `value`."""
         key = _key(tool)
         known = self._shapes.get(key)
@@ -54,28 +54,28 @@ class ShapeStore:
         if shape == known:
             return
         self._shapes.pop(key, None)  # to the end: the oldest go first
-        self._shapes[key] = self._new[key] = shape
-        while len(self._shapes) > MAX_KEPT:
+        self._shapes[key] = self._new_shapes[key] = shape
+        while len(self._shapes) > MAX_STORED:
             self._shapes.pop(next(iter(self._shapes)))
-        self._something_new.set()
+        self._unwritten.set()
 
-    async def keep(self) -> None:
+    async def persist_loop(self) -> None:
         """Write what is new, until cancelled."""
         while self._path is not None:
-            await self._something_new.wait()
-            self._something_new = anyio.Event()
+            await self._unwritten.wait()
+            self._unwritten = anyio.Event()
             await anyio.sleep(PAUSE_S)
             self.write()
 
     def write(self) -> None:
         """Write what is new, if anything is."""
-        if self._path is None or not self._new:
+        if self._path is None or not self._new_shapes:
             return
         both = _read(self._path)
-        for key, shape in self._new.items():
+        for key, shape in self._new_shapes.items():
             known = both.pop(key, None)
             both[key] = shape if known is None else merged(known, shape)
-        self._new = {}
+        self._new_shapes = {}
         try:
             write_private(self._path, _text(both))
         except OSError as exc:
@@ -93,7 +93,7 @@ def _key(tool: CatalogTool) -> str:
 def _text(shapes: Mapping[str, Shape]) -> str:
     lines: list[str] = []
     size = 0
-    for key, shape in reversed(list(shapes.items())[-MAX_KEPT:]):
+    for key, shape in reversed(list(shapes.items())[-MAX_STORED:]):
         line = f"{json.dumps(key)}: {json.dumps(plain(shape), ensure_ascii=False)}"
         if len(line) > MAX_SHAPE_BYTES:
             continue

@@ -22,19 +22,19 @@ from codeact_bridges.values import JsonValue
 
 log = logging.getLogger(__name__)
 
-MAX_MISFITS = 20
+MAX_UNMATCHED = 20
 """Settings without a tool that are told of one server."""
 
 
-def filtered(tools: Iterable[CatalogTool], offer: ToolFilter) -> tuple[CatalogTool, ...]:
+def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[CatalogTool, ...]:
     """The tools that programs get, in the form in which they get them."""
-    if offer == ToolFilter():
+    if tool_filter == ToolFilter():
         return tuple(tools)
-    let_through = [tool for tool in tools if _is_let_through(tool, offer)]
-    taken = {tool.name for tool in let_through if tool.name not in offer.rename}
+    allowed = [tool for tool in tools if _is_allowed(tool, tool_filter)]
+    taken = {tool.name for tool in allowed if tool.name not in tool_filter.rename}
     given: list[CatalogTool] = []
-    for tool in let_through:
-        name = offer.rename.get(tool.name, tool.name)
+    for tool in allowed:
+        name = tool_filter.rename.get(tool.name, tool.name)
         if name != tool.name:
             if name in taken:
                 log.warning("server %r: %r cannot be called %r: another tool is", tool.server, _shown(tool.name), name)
@@ -42,60 +42,65 @@ def filtered(tools: Iterable[CatalogTool], offer: ToolFilter) -> tuple[CatalogTo
             taken.add(name)
         given.append(
             replace(
-                _with_fixed_arguments(tool, _fixed_for(tool, offer)),
+                _with_fixed_arguments(tool, _fixed_for(tool, tool_filter)),
                 name=name,
                 sent_as=tool.name,
                 timeout_s=next(
-                    (seconds for pattern, seconds in offer.timeouts_s.items() if fits(pattern, tool.name)), None
+                    (seconds for pattern, seconds in tool_filter.timeouts_s.items() if matches(pattern, tool.name)),
+                    None,
                 ),
-                literal=offer.literal,
+                literal=tool_filter.literal,
             )
         )
     return tuple(given)
 
 
-def unmatched(tools: Iterable[CatalogTool], offer: ToolFilter, ruled: Iterable[str] = ()) -> tuple[str, ...]:
+def unmatched(
+    tools: Iterable[CatalogTool], tool_filter: ToolFilter, policy_tools: Iterable[str] = ()
+) -> tuple[str, ...]:
     """What the operator says of tools that the server does not have, each as a phrase: a slip of the pen in `deny`
     would allow.
 
-    `ruled` are tools by the names that programs use: those that rules of the policy name.
+    `policy_tools` are tools by the names that programs use: those that rules of the policy name.
     """
     tools = tuple(tools)
-    found = list(dict.fromkeys(_misfits(tools, offer, ruled)))
-    more = len(found) - MAX_MISFITS
-    return (*found[:MAX_MISFITS], *([f"and {more} more"] if more > 0 else []))
+    found = list(dict.fromkeys(_each_unmatched(tools, tool_filter, policy_tools)))
+    more = len(found) - MAX_UNMATCHED
+    return (*found[:MAX_UNMATCHED], *([f"and {more} more"] if more > 0 else []))
 
 
-def _misfits(tools: Sequence[CatalogTool], offer: ToolFilter, ruled: Iterable[str]) -> Iterator[str]:
+def _each_unmatched(
+    tools: Sequence[CatalogTool], tool_filter: ToolFilter, policy_tools: Iterable[str]
+) -> Iterator[str]:
     own = [tool.name for tool in tools]
     patterns = {
-        "allow": offer.allow,
-        "deny": offer.deny,
-        "fixed": tuple(offer.fixed),
-        "tool_timeouts_s": tuple(offer.timeouts_s),
+        "allow": tool_filter.allow,
+        "deny": tool_filter.deny,
+        "fixed": tuple(tool_filter.fixed),
+        "tool_timeouts_s": tuple(tool_filter.timeouts_s),
     }
     for setting, written in patterns.items():
         for pattern in written:
-            if not any(fits(pattern, name) for name in own):
-                yield _misfit(setting, pattern, own)
-    for name in offer.rename:
+            if not any(matches(pattern, name) for name in own):
+                yield _matches_none(setting, pattern, own)
+    for name in tool_filter.rename:
         if name not in own:
-            yield _misfit("rename", name, own)
-    for pattern, arguments in offer.fixed.items():
-        meant = [tool for tool in tools if fits(pattern, tool.name)]
+            yield _matches_none("rename", name, own)
+    for pattern, arguments in tool_filter.fixed.items():
+        meant = [tool for tool in tools if matches(pattern, tool.name)]
         for argument in arguments:
             if meant and not any(_may_take(tool, argument) for tool in meant):
                 known = [name for tool in meant for name in properties(tool.input_schema)]
                 hint = _did_you_mean(argument, known)
                 yield f"fixed.{_quoted(pattern)}: no tool that it fits has an argument {_quoted(argument)}{hint}"
     # A tool that is kept from programs is there all the same: a rule for it is no mistake.
-    known = [offer.rename.get(name, name) for name in own]
-    for name in ruled:
+    known = [tool_filter.rename.get(name, name) for name in own]
+    for name in policy_tools:
         if not any(_folded(name) == _folded(other) for other in known):
-            yield _misfit("policy.rules", name, known)
+            yield _matches_none("policy.rules", name, known)
 
 
-def _misfit(setting: str, name: str, known: Sequence[str]) -> str:
+def _matches_none(setting: str, name: str, known: Sequence[str]) -> str:
     return f"{setting}: {_quoted(name)} fits no tool{_did_you_mean(name, known)}"
 
 
@@ -113,24 +118,24 @@ def _quoted(name: str) -> str:
     return json.dumps(_shown(name), ensure_ascii=False)
 
 
-def fits(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str) -> bool:
     """Whether the tool `name` is meant by `pattern`."""
     # As it stands too: a hyphen inside brackets is a range.
     return bool(_compiled(pattern).match(name) or _compiled(_folded(pattern)).match(_folded(name)))
 
 
-def _is_let_through(tool: CatalogTool, offer: ToolFilter) -> bool:
-    if offer.read_only and not tool.read_only:
+def _is_allowed(tool: CatalogTool, tool_filter: ToolFilter) -> bool:
+    if tool_filter.read_only and not tool.read_only:
         return False
-    if any(fits(pattern, tool.name) for pattern in offer.deny):
+    if any(matches(pattern, tool.name) for pattern in tool_filter.deny):
         return False
-    return not offer.allow or any(fits(pattern, tool.name) for pattern in offer.allow)
+    return not tool_filter.allow or any(matches(pattern, tool.name) for pattern in tool_filter.allow)
 
 
-def _fixed_for(tool: CatalogTool, offer: ToolFilter) -> dict[str, JsonValue]:
+def _fixed_for(tool: CatalogTool, tool_filter: ToolFilter) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
-    for pattern, arguments in offer.fixed.items():
-        if fits(pattern, tool.name):
+    for pattern, arguments in tool_filter.fixed.items():
+        if matches(pattern, tool.name):
             found = {**arguments, **found}  # the first pattern that names an argument decides
     return found
 

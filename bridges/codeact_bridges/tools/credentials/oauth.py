@@ -28,7 +28,7 @@ from codeact_bridges.tools.spec import HttpServer, OAuth
 # It logs each failure with its traceback. We say the reason once, as that of the server.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL)
 
-ANY_REDIRECT = "http://127.0.0.1/callback"
+PLACEHOLDER_REDIRECT = "http://127.0.0.1/callback"
 
 
 class LoginNeededError(Exception):
@@ -39,7 +39,7 @@ class LoginNeededError(Exception):
 
 
 class _Record(BaseModel, frozen=True):
-    """Everything that is kept of one access."""
+    """Everything that is kept of one token_store."""
 
     tokens: OAuthToken
     expires_at: float | None = None
@@ -49,12 +49,12 @@ class _Record(BaseModel, frozen=True):
 
 
 class TokenStore:
-    """The access to one server, as it is kept. What `mcp` calls a token storage."""
+    """The token_store to one server, as it is kept. What `mcp` calls a token storage."""
 
     def __init__(self, spec: HttpServer, secret_store: SecretStore) -> None:
         self.name = name_for(spec.name, spec.url)
         self._secret_store = secret_store
-        self._client: OAuthClientInformationFull | None = _known_client(spec.oauth) if spec.oauth else None
+        self._client: OAuthClientInformationFull | None = _registered_client(spec.oauth) if spec.oauth else None
         self.context: OAuthContext | None = None
         """Of the provider that this is the storage of."""
 
@@ -99,8 +99,8 @@ class _Provider(OAuthClientProvider):
 
     async def _initialize(self) -> None:
         await super()._initialize()
-        access = cast(TokenStore, self.context.storage)
-        if (record := await access.record()) is None or self.context.current_tokens is None:
+        token_store = cast(TokenStore, self.context.storage)
+        if (record := await token_store.record()) is None or self.context.current_tokens is None:
             return
         self.context.update_token_expiry(self.context.current_tokens)
         self.context.oauth_metadata = self.context.oauth_metadata or record.authorization_server
@@ -109,32 +109,32 @@ class _Provider(OAuthClientProvider):
 
 def provider(
     spec: HttpServer,
-    access: TokenStore,
+    token_store: TokenStore,
     *,
-    redirect_uri: str = ANY_REDIRECT,
+    redirect_uri: str = PLACEHOLDER_REDIRECT,
     show: Callable[[str], Awaitable[None]] | None = None,
-    come_back: Callable[[], Awaitable[AuthorizationCodeResult]] | None = None,
+    wait_for_redirect: Callable[[], Awaitable[AuthorizationCodeResult]] | None = None,
 ) -> httpx2.Auth:
-    """What authenticates the requests to `spec`. Without `show` and `come_back` nobody can log in."""
+    """What authenticates the requests to `spec`. Without `show` and `wait_for_redirect` nobody can log in."""
     oauth = spec.oauth
     assert oauth is not None
     if oauth.grant == "client_credentials":
         return ClientCredentialsOAuthProvider(
             server_url=spec.url,
-            storage=access,
+            storage=token_store,
             client_id=oauth.client_id or "",
             client_secret=oauth.client_secret or "",
             scope=oauth.scope,
             issuer=oauth.issuer,
         )
 
-    async def nobody_is_there(_: str) -> None:
+    async def no_browser(_: str) -> None:
         raise LoginNeededError(spec.name)
 
-    async def nobody_comes_back() -> AuthorizationCodeResult:
+    async def no_redirect() -> AuthorizationCodeResult:
         raise LoginNeededError(spec.name)
 
-    made = _Provider(
+    created = _Provider(
         spec.url,
         OAuthClientMetadata(
             client_name="codeact-mcp",
@@ -144,20 +144,20 @@ def provider(
             token_endpoint_auth_method="client_secret_post" if oauth.client_secret else "none",
             scope=oauth.scope,
         ),
-        access,
-        redirect_handler=show or nobody_is_there,
-        callback_handler=come_back or nobody_comes_back,
+        token_store,
+        redirect_handler=show or no_browser,
+        callback_handler=wait_for_redirect or no_redirect,
     )
-    access.context = made.context
-    return made
+    token_store.context = created.context
+    return created
 
 
 class Credentials:
-    """The access to each server that asks for it, for all connections of this process."""
+    """The token_store to each server that asks for it, for all connections of this process."""
 
     def __init__(self, secret_store: SecretStore | None = None) -> None:
         self._secret_store = secret_store or MemorySecretStore()
-        self._own = MemorySecretStore()
+        self._not_persisted = MemorySecretStore()
         """Tokens that we can have again at any time: never written down."""
 
     async def auth(self, spec: HttpServer) -> httpx2.Auth | None:
@@ -165,22 +165,22 @@ class Credentials:
         if spec.oauth is None:
             return None
         if spec.oauth.grant == "client_credentials":
-            return provider(spec, TokenStore(spec, self._own))
-        access = TokenStore(spec, self._secret_store)
-        if await access.get_tokens() is None:
+            return provider(spec, TokenStore(spec, self._not_persisted))
+        token_store = TokenStore(spec, self._secret_store)
+        if await token_store.get_tokens() is None:
             # Before anything is sent: `mcp` would register us as a new client at every attempt.
             raise LoginNeededError(spec.name)
-        return provider(spec, access)
+        return provider(spec, token_store)
 
 
-def _known_client(oauth: OAuth) -> OAuthClientInformationFull | None:
+def _registered_client(oauth: OAuth) -> OAuthClientInformationFull | None:
     """Us, where the authorization server has been told of us by hand."""
     if oauth.client_id is None:
         return None
     return OAuthClientInformationFull(
         client_id=oauth.client_id,
         client_secret=oauth.client_secret,
-        redirect_uris=[AnyUrl(ANY_REDIRECT)],
+        redirect_uris=[AnyUrl(PLACEHOLDER_REDIRECT)],
         grant_types=["authorization_code", "refresh_token"],
         token_endpoint_auth_method="client_secret_post" if oauth.client_secret else "none",
         scope=oauth.scope,
@@ -188,4 +188,4 @@ def _known_client(oauth: OAuth) -> OAuthClientInformationFull | None:
     )
 
 
-__all__ = ["ANY_REDIRECT", "Credentials", "LoginNeededError", "OAuthFlowError", "TokenStore", "provider"]
+__all__ = ["PLACEHOLDER_REDIRECT", "Credentials", "LoginNeededError", "OAuthFlowError", "TokenStore", "provider"]

@@ -84,31 +84,31 @@ class _Keyring(Protocol):
 
 
 class KeyringSecretStore:
-    """Keeps them in the system's keyring; what that does not take (Windows: more than 2.5 kB), with `otherwise`."""
+    """Keeps them in the system's keyring; what that does not take (Windows: more than 2.5 kB), with `fallback`."""
 
-    def __init__(self, keyring: _Keyring, otherwise: SecretStore) -> None:
-        self._keyring, self._otherwise = keyring, otherwise
+    def __init__(self, keyring: _Keyring, fallback: SecretStore) -> None:
+        self._keyring, self._fallback = keyring, fallback
 
     async def load(self, name: str) -> str | None:
-        found = await self._tried(lambda: self._keyring.get_password(SERVICE, name))
-        return found if found is not None else await self._otherwise.load(name)
+        found = await self._attempt(lambda: self._keyring.get_password(SERVICE, name))
+        return found if found is not None else await self._fallback.load(name)
 
     async def save(self, name: str, text: str) -> None:
         def put() -> bool:
             self._keyring.set_password(SERVICE, name, text)
             return True
 
-        if await self._tried(put):
-            await self._otherwise.forget(name)
+        if await self._attempt(put):
+            await self._fallback.forget(name)
         else:
             await self.forget(name)
-            await self._otherwise.save(name, text)
+            await self._fallback.save(name, text)
 
     async def forget(self, name: str) -> None:
-        await self._tried(lambda: self._keyring.delete_password(SERVICE, name))
-        await self._otherwise.forget(name)
+        await self._attempt(lambda: self._keyring.delete_password(SERVICE, name))
+        await self._fallback.forget(name)
 
-    async def _tried(self, work: Callable[[], "str | bool | None"]) -> "str | None":
+    async def _attempt(self, work: Callable[[], "str | bool | None"]) -> "str | None":
         with anyio.move_on_after(KEYRING_TIMEOUT_S):
             try:
                 return cast("str | None", await anyio.to_thread.run_sync(work, abandon_on_cancel=True))

@@ -34,8 +34,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.elicitation import MAX_ROUNDS, answers_to, declared
-from codeact_bridges.tools.downstream.failure_text import reason_of
+from codeact_bridges.tools.downstream.elicitation import MAX_ROUNDS, capabilities_of, forward_all
+from codeact_bridges.tools.downstream.failure_text import failure_text
 from codeact_bridges.tools.port import ClientRequests, Progress
 from codeact_bridges.tools.transports.streams import CAPABILITIES_KEY
 from codeact_bridges.tools.transports.transport import Transport
@@ -48,12 +48,12 @@ CALL_AGAIN_PAUSE_S = 0.2
 """Before a call is made again that asked for nothing but that."""
 
 # Both, because a server of the 2026 era may ask back in place of answering.
-_Answer: TypeAlias = CallToolResult | InputRequiredResult
-_ANSWER: Final[TypeAdapter[_Answer]] = TypeAdapter(_Answer)
-_Read: TypeAlias = ReadResourceResult | InputRequiredResult
-_READ: Final[TypeAdapter[_Read]] = TypeAdapter(_Read)
+_CallAnswer: TypeAlias = CallToolResult | InputRequiredResult
+_CALL_ANSWER: Final[TypeAdapter[_CallAnswer]] = TypeAdapter(_CallAnswer)
+_ReadAnswer: TypeAlias = ReadResourceResult | InputRequiredResult
+_READ_ANSWER: Final[TypeAdapter[_ReadAnswer]] = TypeAdapter(_ReadAnswer)
 
-T = TypeVar("T", bound=Result | _Answer | _Read)
+T = TypeVar("T", bound=Result | _CallAnswer | _ReadAnswer)
 
 _SESSION_GONE: Final = frozenset({"Session terminated", "Session not found"})
 """How a restarted HTTP server refuses a call, unread (code -32600)."""
@@ -72,14 +72,14 @@ class CallLostError(Exception):
 class Connection:
     """What is known of one connection, and the way to call over it."""
 
-    def __init__(self, wire: Transport) -> None:
-        self.wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
         self.client: Client | None = None
         """Set when it is ready."""
         self.ready_since: float | None = None
         self.answered = False
         """Whether a call was ever answered: proof that the server works."""
-        self.hung_up = False
+        self.closed_in_handshake = False
         """Whether the server closed it while we were still introducing ourselves."""
         self.fault: str | None = None
         """What the transport found wrong, where it ends for that."""
@@ -87,16 +87,18 @@ class Connection:
 
     @property
     def is_over(self) -> bool:
-        return self.client is None or self.wire.ended.is_set()
+        return self.client is None or self.transport.ended.is_set()
 
     async def on_message(self, message: IncomingMessage) -> None:
         """What the server sends unasked."""
         if isinstance(message, ToolListChangedNotification):
             self.list_changed.set()
         elif isinstance(message, LoggingMessageNotification):
-            self.wire.log.write_message(message.params.level, message.params.logger, cast(object, message.params.data))
+            self.transport.log.write_message(
+                message.params.level, message.params.logger, cast(object, message.params.data)
+            )
         elif isinstance(message, Exception):
-            self.fault = reason_of(message)
+            self.fault = failure_text(message)
 
     async def listen(self, client: Client) -> None:
         """Hear of changes from a server of the 2026 era, which must be asked to tell them. Others tell them anyway."""
@@ -124,7 +126,7 @@ class Connection:
         sent = {**arguments, **tool.fixed}
         # Typed for what the SDK knows; what stands under other keys is passed on as it is.
         meta = (
-            cast(RequestParamsMeta, {CAPABILITIES_KEY: declared(client_requests)})
+            cast(RequestParamsMeta, {CAPABILITIES_KEY: capabilities_of(client_requests)})
             if client_requests and client_requests.serves
             else None
         )
@@ -134,12 +136,12 @@ class Connection:
             params = CallToolRequestParams(
                 name=tool.own_name, arguments=sent, input_responses=answers, request_state=state, _meta=meta
             )
-            answer = await self._answer(
-                CallToolRequest(params=params), _ANSWER, tool.server, tool.name, timeout_s, on_progress
+            answer = await self._request(
+                CallToolRequest(params=params), _CALL_ANSWER, tool.server, tool.name, timeout_s, on_progress
             )
             if isinstance(answer, CallToolResult):
                 return answer
-            answers, state = await answers_to(answer, tool, client_requests) or None, answer.request_state
+            answers, state = await forward_all(answer, tool, client_requests) or None, answer.request_state
             if answers is None:  # nothing to ask: it wants to be called again, later
                 await anyio.sleep(CALL_AGAIN_PAUSE_S)
         raise DownstreamFailed(tool.server, tool.name, f"it asked {MAX_ROUNDS} times and gave no result")
@@ -147,22 +149,22 @@ class Connection:
     async def read(self, server: str, uri: str, timeout_s: float) -> ReadResourceResult:
         """Read a resource. Raises as `call` does."""
         request = ReadResourceRequest(params=ReadResourceRequestParams(uri=uri))
-        answer = await self._answer(request, _READ, server, uri, timeout_s)
+        answer = await self._request(request, _READ_ANSWER, server, uri, timeout_s)
         if isinstance(answer, InputRequiredResult):
             raise DownstreamFailed(server, uri, "it asks the client a question, which cannot be passed on")
         return answer
 
-    async def _answer(
+    async def _request(
         self,
         request: CallToolRequest | ReadResourceRequest,
         form: TypeAdapter[T],
         server: str,
-        what: str,
+        name: str,
         timeout_s: float,
         on_progress: Progress | None = None,
     ) -> T:
         client = self.client
-        if client is None or self.wire.ended.is_set():
+        if client is None or self.transport.ended.is_set():
             raise CallLostError("it had ended before", unread=True)
         answer: T | None = None
         try:
@@ -172,27 +174,27 @@ class Connection:
                 # Not `call_tool`: it lists the tools behind our back, and throws away what does not fit its schema.
                 answer = await client.session.send_request(request, form, progress_callback=on_progress)
         except MCPError as exc:
-            raise self._translated(exc, server, what) from exc
+            raise self._translated(exc, server, name) from exc
         except ValidationError as exc:
-            raise DownstreamFailed(server, what, reason_of(exc)) from exc
+            raise DownstreamFailed(server, name, failure_text(exc)) from exc
         except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as exc:
-            self.wire.ended.set()
-            raise CallLostError(reason_of(exc)) from exc
+            self.transport.ended.set()
+            raise CallLostError(failure_text(exc)) from exc
         if answer is None:
-            raise CallTimedOut(server, what, f"no answer within {timeout_s:g} s; the call was cancelled")
+            raise CallTimedOut(server, name, f"no answer within {timeout_s:g} s; the call was cancelled")
         self.answered = True
         return answer
 
-    def _translated(self, exc: MCPError, server: str, what: str) -> Exception:
+    def _translated(self, exc: MCPError, server: str, name: str) -> Exception:
         if exc.code == CONNECTION_CLOSED:
             # Over HTTP one answer may be lost with this code and another message; the session goes on.
             if exc.message == "Connection closed":
-                self.wire.ended.set()
-            return CallLostError(reason_of(exc, self.wire.last_words))
+                self.transport.ended.set()
+            return CallLostError(failure_text(exc, self.transport.failure_detail))
         if exc.code == INVALID_REQUEST and exc.message in _SESSION_GONE:
-            self.wire.ended.set()
+            self.transport.ended.set()
             return CallLostError(exc.message, unread=True)
         if exc.code == HEADER_MISMATCH:
             # It refused the call because its schema has changed since we listed it (2026-07-28, `x-mcp-header`).
             self.list_changed.set()
-        return DownstreamFailed(server, what, reason_of(exc))
+        return DownstreamFailed(server, name, failure_text(exc))

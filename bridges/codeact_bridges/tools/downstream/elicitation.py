@@ -21,44 +21,44 @@ from pydantic import TypeAdapter, ValidationError
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.downstream.failure_text import reason_of
+from codeact_bridges.tools.downstream.failure_text import failure_text
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientRequests
 from codeact_bridges.values import JsonValue
 
 MAX_ROUNDS = 10
 """Times one call may ask before it is given up."""
 
-MAX_QUESTIONS = 20
+MAX_CLIENT_REQUESTS = 20
 """In one round. Somebody has to answer each."""
 
-MAX_QUESTION_CHARS = 100_000
+MAX_REQUEST_CHARS = 100_000
 """Of one question in JSON. A person reads it, or a model."""
 
 
 _RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
 
 
-def declared(client_requests: ClientRequests) -> JsonValue:
+def capabilities_of(client_requests: ClientRequests) -> JsonValue:
     """The client capabilities that a call with this answerer declares."""
     modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in client_requests.serves}
     others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in client_requests.serves}
     return others | ({"elicitation": modes} if modes else {})
 
 
-async def answers_to(
-    asked: InputRequiredResult, tool: CatalogTool, client_requests: ClientRequests | None
+async def forward_all(
+    required: InputRequiredResult, tool: CatalogTool, client_requests: ClientRequests | None
 ) -> InputResponses:
     """The answers to all that the server asks, one after the other: a person reads one question at a time.
 
     Raises:
         DownstreamFailed: it asks what nobody can answer.
     """
-    requests = asked.input_requests or {}
-    if len(requests) > MAX_QUESTIONS:
+    requests = required.input_requests or {}
+    if len(requests) > MAX_CLIENT_REQUESTS:
         raise DownstreamFailed(tool.server, tool.name, f"it asks {len(requests)} questions at once")
     found: InputResponses = {}
     for key, request in requests.items():
-        question = _question(request, tool)
+        question = _client_request(request, tool)
         if client_requests is None or question.kind not in client_requests.serves:
             reason = f"it asks the client a question ({request.method}: {question.kind}), which cannot be passed on"
             raise DownstreamFailed(tool.server, tool.name, reason)
@@ -66,12 +66,12 @@ async def answers_to(
         try:
             found[key] = _RESPONSE.validate_python(dict(answer))
         except ValidationError as exc:
-            reason = f"the client's answer to its question cannot be passed on: {reason_of(exc)}"
+            reason = f"the client's answer to its question cannot be passed on: {failure_text(exc)}"
             raise DownstreamFailed(tool.server, tool.name, reason) from exc
     return found
 
 
-def _question(request: InputRequest, tool: CatalogTool) -> ClientRequest:
+def _client_request(request: InputRequest, tool: CatalogTool) -> ClientRequest:
     """The question, without what was never declared: a look at the client's other context, tools for its model.
 
     Raises:
@@ -84,7 +84,7 @@ def _question(request: InputRequest, tool: CatalogTool) -> ClientRequest:
         raise DownstreamFailed(tool.server, tool.name, "it sends the user to an address that is not of the web")
     if "tools" in params:
         raise DownstreamFailed(tool.server, tool.name, "it wants the client's model to use tools, which nobody offered")
-    if (size := len(json.dumps(params))) > MAX_QUESTION_CHARS:
+    if (size := len(json.dumps(params))) > MAX_REQUEST_CHARS:
         raise DownstreamFailed(tool.server, tool.name, f"it asks a question of {size:,} characters")
     return ClientRequest(tool.server, tool.name, _kind(request), cast("dict[str, JsonValue]", params))
 

@@ -13,13 +13,13 @@ from codeact_bridges.text import lines, one_line
 MAX_REASON = 1_000
 
 
-def reason_of(exc: BaseException, last_words: str | None = None) -> str:
-    """What `exc` means. `last_words` is what the transport knows besides."""
+def failure_text(exc: BaseException, detail: str | None = None) -> str:
+    """What `exc` means. `detail` is what the transport knows besides."""
     reason = _reason(_innermost(exc))
-    return lines(f"{reason} ({last_words})" if last_words else reason, MAX_REASON)
+    return lines(f"{reason} ({detail})" if detail else reason, MAX_REASON)
 
 
-def is_hang_up(exc: BaseException) -> bool:
+def is_connection_closed(exc: BaseException) -> bool:
     """Whether the server closed the connection, rather than answered, hung or could not be reached."""
     inner = _innermost(exc)
     return isinstance(inner, MCPError) and inner.code == CONNECTION_CLOSED

@@ -37,7 +37,7 @@ class ServerStatus:
     """The version it speaks, once known."""
     calls: int = 0
     """Calls under way."""
-    misfits: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
     """What the operator says of tools that it does not have (`offer.py`)."""
 
     @property

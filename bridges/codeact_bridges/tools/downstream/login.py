@@ -13,7 +13,7 @@ from mcp.client.auth import AuthorizationCodeResult
 
 from codeact_bridges.tools.credentials.oauth import OAuthFlowError, TokenStore, provider
 from codeact_bridges.tools.credentials.secret_store import MemorySecretStore, SecretStore
-from codeact_bridges.tools.downstream.failure_text import reason_of
+from codeact_bridges.tools.downstream.failure_text import failure_text
 from codeact_bridges.tools.downstream.tool_list import list_tools
 from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.tools.transports.server_log import ServerLog
@@ -28,11 +28,11 @@ _PAGE: Final = "<!doctype html><meta charset=utf-8><title>codeact-mcp</title><p>
 
 
 class LoginFailedError(Exception):
-    """Nobody logged in, or the server did not accept it. Still usable: the access there was before."""
+    """Nobody logged in, or the server did not accept it. Still usable: the token_store there was before."""
 
 
 async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[str], Awaitable[None]]) -> int | None:
-    """Log in to `spec` and keep the access. How many tools it has, or None if it does not ask for a login.
+    """Log in to `spec` and keep the token_store. How many tools it has, or None if it does not ask for a login.
 
     `show` gets the address that a person must open.
 
@@ -42,7 +42,7 @@ async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[st
     assert spec.oauth is not None
     # What there was stays until there is something new; and a new registration knows where we listen this time.
     tried = MemorySecretStore()
-    access = TokenStore(spec, tried)
+    token_store = TokenStore(spec, tried)
     try:
         with anyio.fail_after(LOGIN_TIMEOUT_S):
             async with _listening(spec.oauth.redirect_port) as browser:
@@ -52,26 +52,30 @@ async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[st
                     await show(url)
 
                 auth = provider(
-                    spec, access, redirect_uri=browser.address, show=show_and_expect, come_back=browser.result
+                    spec,
+                    token_store,
+                    redirect_uri=browser.address,
+                    show=show_and_expect,
+                    wait_for_redirect=browser.result,
                 )
-                wire = Transport(spec, ServerLog(None), auth)
+                transport = Transport(spec, ServerLog(None), auth)
                 async with Client(
-                    wire.target, mode="legacy" if spec.era == "handshake" else "auto", cache=None
+                    transport.target, mode="legacy" if spec.era == "handshake" else "auto", cache=None
                 ) as client:
                     tools = await list_tools(client, spec.name)
     except TimeoutError as exc:
         raise LoginFailedError(f"nobody logged in within {LOGIN_TIMEOUT_S:g} s") from exc
     # Whatever a transport, a server or the SDK may raise is why this login failed.
     except Exception as exc:
-        raise LoginFailedError(reason_of(exc)) from exc
-    text = tried.texts.get(access.name)
+        raise LoginFailedError(failure_text(exc)) from exc
+    text = tried.texts.get(token_store.name)
     if text is None:
         return None
-    await secret_store.save(access.name, text)
+    await secret_store.save(token_store.name, text)
     return len(tools)
 
 
-class _Browser:
+class _CallbackServer:
     """Waits for the browser to come back."""
 
     def __init__(self, port: int) -> None:
@@ -114,12 +118,12 @@ class _Browser:
 
 
 @asynccontextmanager
-async def _listening(port: int) -> AsyncGenerator[_Browser]:
+async def _listening(port: int) -> AsyncGenerator[_CallbackServer]:
     async with (
         await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port) as listener,
         anyio.create_task_group() as tasks,
     ):
-        browser = _Browser(listener.extra(SocketAttribute.local_port))
+        browser = _CallbackServer(listener.extra(SocketAttribute.local_port))
         tasks.start_soon(listener.serve, browser.answer)
         yield browser
         tasks.cancel_scope.cancel()

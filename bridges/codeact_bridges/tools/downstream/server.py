@@ -25,7 +25,7 @@ from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.catalog.tool_filter import filtered, unmatched
 from codeact_bridges.tools.credentials.oauth import Credentials, LoginNeededError
 from codeact_bridges.tools.downstream.connection import CallLostError, Connection
-from codeact_bridges.tools.downstream.failure_text import is_hang_up, reason_of
+from codeact_bridges.tools.downstream.failure_text import failure_text, is_connection_closed
 from codeact_bridges.tools.downstream.health import Backoff, ServerStatus, State
 from codeact_bridges.tools.downstream.tool_list import list_tools
 from codeact_bridges.tools.port import ClientRequests, Progress
@@ -74,21 +74,21 @@ class DownstreamServer:
         self.stopped = anyio.Event()
         self._log = ServerLog(log_dir / f"{re.sub(r'[^A-Za-z0-9._-]', '_', spec.name)}.log" if log_dir else None)
         self._credentials = credentials or Credentials()
-        self._places = anyio.Semaphore(spec.concurrent_calls) if spec.concurrent_calls else None
+        self._slots = anyio.Semaphore(spec.concurrent_calls) if spec.concurrent_calls else None
         self._calls = 0
         self._on_change = on_change
         self._state: State = "idle" if spec.start == "lazy" else "connecting"
         self._reason: str | None = None
         self._retry_at = 0.0
         self._backoff = Backoff()
-        self._told: str | None = None
+        self._logged_reason: str | None = None
         """The reason that the log has, unless the server was ready since."""
-        self._misfits: tuple[str, ...] = ()
+        self._unmatched: tuple[str, ...] = ()
         self._era: Literal["auto", "legacy"] = "legacy" if spec.era == "handshake" else "auto"
         self._connection: Connection | None = None
         self._starting: anyio.CancelScope | None = None
         self._stopping = False
-        self._woken = anyio.Event()
+        self._start_requested = anyio.Event()
         self._changed = anyio.Event()
 
     @property
@@ -101,9 +101,9 @@ class DownstreamServer:
             retry_in_s=max(0.0, self._retry_at - anyio.current_time()) if failed else None,
             failures=self._backoff.failures,
             tools=len(self.tools),
-            protocol=self._connection.wire.protocol if self._connection else None,
+            protocol=self._connection.transport.protocol if self._connection else None,
             calls=self._calls,
-            misfits=self._misfits,
+            unmatched=self._unmatched,
         )
 
     @property
@@ -115,22 +115,22 @@ class DownstreamServer:
         """Own the connection until `stop` is called or this task is cancelled."""
         try:
             if self._state == "idle":
-                await self._woken.wait()
+                await self._start_requested.wait()
             while not self._stopping:
                 await self._attempt()
                 if not self._stopping:
                     await self._pause()
         finally:
-            self._become("stopped")
+            self._set_state("stopped")
             await self._log.aclose()  # bounded and shielded in itself
             self.stopped.set()
 
     def stop(self) -> None:
         """Ask `run` to close the connection and return."""
         self._stopping = True
-        self._woken.set()
+        self._start_requested.set()
         if self._connection is not None:
-            self._connection.wire.ended.set()
+            self._connection.transport.ended.set()
         elif self._starting is not None:
             self._starting.cancel()
 
@@ -143,7 +143,7 @@ class DownstreamServer:
     ) -> CallToolResult:
         """Call `tool` on this server. Raises `CallTimedOut` or `DownstreamFailed`; an `isError` result is a result."""
         timeout_s = tool.timeout_s or self.spec.call_timeout_s
-        return await self._sent(
+        return await self._send(
             tool.name,
             lambda connection: connection.call(tool, arguments, timeout_s, on_progress, client_requests),
             may_repeat=tool.read_only or tool.idempotent,
@@ -152,12 +152,12 @@ class DownstreamServer:
     async def read(self, uri: str) -> ReadResourceResult:
         """Read the resource `uri` of this server. Raises as `call` does."""
         name, timeout_s = self.spec.name, self.spec.call_timeout_s
-        return await self._sent(uri, lambda connection: connection.read(name, uri, timeout_s), may_repeat=True)
+        return await self._send(uri, lambda connection: connection.read(name, uri, timeout_s), may_repeat=True)
 
-    async def _sent(self, what: str, send: Callable[[Connection], Awaitable[T]], *, may_repeat: bool) -> T:
+    async def _send(self, what: str, send: Callable[[Connection], Awaitable[T]], *, may_repeat: bool) -> T:
         """What `send` gives over the connection: once more over the next one, where the first was lost and `what` may
         be repeated."""
-        async with self._place():
+        async with self._slot():
             connection = self._connection or await self._ready(what)
             try:
                 return await send(connection)
@@ -172,31 +172,31 @@ class DownstreamServer:
                 raise DownstreamFailed(self.spec.name, what, reason) from lost
 
     @asynccontextmanager
-    async def _place(self) -> AsyncGenerator[None]:
+    async def _slot(self) -> AsyncGenerator[None]:
         """One of the places for calls, where there is a limit; the time until one is free is not the call's."""
-        if self._places is not None:
-            await self._places.acquire()
+        if self._slots is not None:
+            await self._slots.acquire()
         self._calls += 1
         try:
             yield
         finally:
             self._calls -= 1
-            if self._places is not None:
-                self._places.release()
+            if self._slots is not None:
+                self._slots.release()
 
-    def wake(self) -> None:
+    def start(self) -> None:
         """Somebody wants to know of this server: start it, if it has waited for that."""
         if self._state == "idle":
-            self._woken.set()
-            self._become("connecting")
+            self._start_requested.set()
+            self._set_state("connecting")
 
-    def poke(self) -> None:
+    def retry_now(self) -> None:
         """Somebody wants to call this server: start it, or if it has failed and been left alone for long enough, try it
         again."""
-        self.wake()
+        self.start()
         if self._state == "failed" and self._retry_at <= anyio.current_time():
-            self._woken.set()
-            self._become("connecting")
+            self._start_requested.set()
+            self._set_state("connecting")
 
     async def settled(self) -> None:
         """Wait until the server is no longer starting: ready, failed or stopped."""
@@ -209,19 +209,19 @@ class DownstreamServer:
             while True:
                 if self._connection is not None and not self._connection.is_over:
                     return self._connection
-                self.poke()
-                if self._state == "stopped" or (self._state == "failed" and not self._is_worth_waiting_for()):
+                self.retry_now()
+                if self._state == "stopped" or (self._state == "failed" and not self._is_retried_soon()):
                     raise DownstreamFailed(self.spec.name, what, self.why_failed())
                 await self._changed.wait()
         raise DownstreamFailed(
             self.spec.name, what, f"the server is still starting after {self.spec.start_timeout_s:g} s"
         )
 
-    def _is_worth_waiting_for(self) -> bool:
+    def _is_retried_soon(self) -> bool:
         """Whether a failed server has worked before and is about to be tried again."""
         return bool(self.tools) and self._retry_at - anyio.current_time() <= PATIENCE_S
 
-    def why_silent(self) -> str | None:
+    def why_no_tools(self) -> str | None:
         """Why no tool of it is known, for the program; None if it has told of all that there are."""
         if self.never_worked:
             return self.why_failed()
@@ -238,7 +238,7 @@ class DownstreamServer:
 
     async def _attempt(self) -> None:
         """Connect, and stay until the connection is over, for whatever reason. Leaves behind the reason."""
-        self._become("connecting")
+        self._set_state("connecting")
         eras: tuple[str, ...] = ("auto", "legacy") if self._era == "auto" else ("legacy",)
         for era in eras:
             try:
@@ -247,7 +247,7 @@ class DownstreamServer:
                 self._reason, self._backoff = str(exc), self._backoff.failed()
                 return
             connection = Connection(Transport(self.spec, self._log, auth))
-            self._reason = await self._hold(connection, era)
+            self._reason = await self._connected(connection, era)
             if connection.ready_since is not None:
                 lasted_s = anyio.current_time() - connection.ready_since
                 good = connection.answered or lasted_s >= STABLE_S
@@ -255,7 +255,7 @@ class DownstreamServer:
                 return
             # Some servers leave at the first request they do not know. The same one again, by the old handshake, at
             # once.
-            if not connection.hung_up or self._stopping:
+            if not connection.closed_in_handshake or self._stopping:
                 break
         # Others do not answer it, and `auto` takes longer than the start may: take turns until one way has worked.
         if self.spec.era == "auto":
@@ -265,23 +265,23 @@ class DownstreamServer:
     async def _auth(self) -> httpx2.Auth | None:
         return await self._credentials.auth(self.spec) if isinstance(self.spec, HttpServer) else None
 
-    async def _hold(self, connection: Connection, era: str) -> str:
+    async def _connected(self, connection: Connection, era: str) -> str:
         """Connect by `era` and keep the connection until it is over. Returns why it is."""
-        wire = connection.wire
+        transport = connection.transport
         try:
             # The deadline is for the start; it is taken off below. A scope cannot be left before the client, only
             # disarmed.
             with anyio.move_on_after(self.spec.start_timeout_s) as scope:
                 self._starting = scope
                 async with Client(
-                    wire.target,
+                    transport.target,
                     mode=era,
                     message_handler=connection.on_message,
                     client_info=_CLIENT_INFO,
                     log_level=LOG_LEVEL,
                     cache=None,
                 ) as client:
-                    wire.protocol = client.protocol_version
+                    transport.protocol = client.protocol_version
                     tools = await self._list(client)
                     scope.deadline = math.inf
                     await self._serve(connection, client, tools)
@@ -290,33 +290,36 @@ class DownstreamServer:
         # have their own.
         except Exception as exc:  # noqa: BLE001
             log.debug("server %r: %r", self.spec.name, exc)
-            connection.hung_up = is_hang_up(exc)
-            return connection.fault or reason_of(exc, wire.last_words if connection.hung_up else wire.said)
+            connection.closed_in_handshake = is_connection_closed(exc)
+            detail = transport.failure_detail if connection.closed_in_handshake else transport.stderr_detail
+            return connection.fault or failure_text(exc, detail)
         finally:
             self._starting = None
         if connection.ready_since is None:
-            return reason_of(TimeoutError(f"it was not ready within {self.spec.start_timeout_s:g} s"), wire.said)
-        return connection.fault or f"the connection ended{f' ({wire.last_words})' if wire.last_words else ''}"
+            timed_out = TimeoutError(f"it was not ready within {self.spec.start_timeout_s:g} s")
+            return failure_text(timed_out, transport.stderr_detail)
+        detail = transport.failure_detail
+        return connection.fault or f"the connection ended{f' ({detail})' if detail else ''}"
 
     async def _serve(self, connection: Connection, client: Client, tools: tuple[CatalogTool, ...]) -> None:
         """Let calls through until the connection is over."""
         if client.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             self._era = "legacy"  # remembered: with a server that does not answer unknown requests `auto` costs 10 s
         connection.client, connection.ready_since = client, anyio.current_time()
-        self._connection, self._told = connection, None
-        self._keep(tools)
-        self._become("ready")
+        self._connection, self._logged_reason = connection, None
+        self._update_tools(tools)
+        self._set_state("ready")
         try:
             async with anyio.create_task_group() as tg:
-                tg.start_soon(self._refresh_when_told, connection, client)
+                tg.start_soon(self._refresh_on_change, connection, client)
                 tg.start_soon(connection.listen, client)
-                await connection.wire.ended.wait()
+                await connection.transport.ended.wait()
                 tg.cancel_scope.cancel()
         finally:
             self._connection = None
-            self._become("connecting")
+            self._set_state("connecting")
 
-    async def _refresh_when_told(self, connection: Connection, client: Client) -> None:
+    async def _refresh_on_change(self, connection: Connection, client: Client) -> None:
         while True:
             await connection.list_changed.wait()
             await anyio.sleep(REFRESH_PAUSE_S)
@@ -325,21 +328,23 @@ class DownstreamServer:
                 with anyio.fail_after(self.spec.start_timeout_s):
                     tools = await self._list(client)
             except (MCPError, ValueError, OSError) as exc:
-                log.warning("server %r: its changed list of tools cannot be read: %s", self.spec.name, reason_of(exc))
+                log.warning(
+                    "server %r: its changed list of tools cannot be read: %s", self.spec.name, failure_text(exc)
+                )
             else:
-                self._keep(tools)
-                self._become("ready")
+                self._update_tools(tools)
+                self._set_state("ready")
 
     async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
         """What programs get of the server's tools. Tells of settings that fit none of them, once."""
         tools = await list_tools(client, self.spec.name)
         found = unmatched(tools, self.spec.offer, self.spec.ruled)
-        if found and found != self._misfits:
+        if found and found != self._unmatched:
             log.warning("server %r: settings without effect: %s", self.spec.name, "; ".join(found))
-        self._misfits = found
+        self._unmatched = found
         return filtered(tools, self.spec.offer)
 
-    def _keep(self, tools: tuple[CatalogTool, ...]) -> None:
+    def _update_tools(self, tools: tuple[CatalogTool, ...]) -> None:
         """Take over a list, unless it says what we knew: then nobody need be told, and what was made of it stays."""
         if len(tools) != len(self.tools) or not all(map(CatalogTool.is_same_as, tools, self.tools)):
             self.tools = tools
@@ -350,17 +355,17 @@ class DownstreamServer:
         if pause_s == 0:
             return
         self._retry_at = anyio.current_time() + pause_s
-        self._woken = anyio.Event()
-        if self._reason != self._told:
+        self._start_requested = anyio.Event()
+        if self._reason != self._logged_reason:
             log.warning("server %r failed: %s", self.spec.name, self._reason)
-            self._told = self._reason
-        self._become("failed")
+            self._logged_reason = self._reason
+        self._set_state("failed")
         with anyio.move_on_after(pause_s):
-            await self._woken.wait()
+            await self._start_requested.wait()
         if self._backoff.waits_for_a_call and not self._stopping:
-            await self._woken.wait()
+            await self._start_requested.wait()
 
-    def _become(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self._state = state
         self._changed.set()
         self._changed = anyio.Event()

@@ -44,14 +44,14 @@ async def list_tools(client: Client, server: str) -> tuple[CatalogTool, ...]:
 
 def usable(server: str, tools: Iterable[Tool]) -> list[CatalogTool]:
     """The tools that can be called, each with a warning if it cannot."""
-    kept: list[CatalogTool] = []
+    found: list[CatalogTool] = []
     for tool in tools:
         reason = _why_unfit(tool.name) or why_unusable(tool.input_schema)
         if reason is not None:
             log.warning("server %r: hiding the tool %r: %s", server, one_line(tool.name, 80), one_line(reason, 200))
             continue
         hints = tool.annotations
-        kept.append(
+        found.append(
             CatalogTool(
                 server,
                 tool.name,
@@ -64,7 +64,7 @@ def usable(server: str, tools: Iterable[Tool]) -> list[CatalogTool]:
                 open_world=hints is None or hints.open_world_hint is not False,
             )
         )
-    return kept
+    return found
 
 
 def _why_unfit(name: str) -> str | None:

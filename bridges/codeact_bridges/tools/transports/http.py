@@ -21,7 +21,7 @@ TIMEOUT_S = 30.0
 """To connect, to send, to get a connection from the pool. Reading has no limit of its own: a call has one, and an
 idle stream is none."""
 
-NOTICE_TIMEOUT_S = 5.0
+NOTIFICATION_TIMEOUT_S = 5.0
 """For a server to say that it has heard a notification. What it says is of no use to us."""
 
 
@@ -40,47 +40,47 @@ class HttpClient(httpx2.AsyncClient):
             # Uncompressed: a bound on what comes over the wire says nothing of what it unpacks to.
             headers={"Accept-Encoding": "identity", **spec.headers},
             timeout=httpx2.Timeout(TIMEOUT_S, read=None),
-            event_hooks={"response": [self._seen]},
+            event_hooks={"response": [self._on_response]},
             auth=auth,
         )
         self._tasks = tasks
-        self.last_refusal: str | None = None
+        self.last_error: str | None = None
         """The last answer that refused something. `mcp` says "Server returned an error response" and keeps to itself
         whether that was a 401 or a 502."""
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        notice = _notification_in(request)
-        if notice is None:
+        notification = _notification_in(request)
+        if notification is None:
             return await super().send(request, **options)
-        request.extensions = {**request.extensions, "timeout": httpx2.Timeout(NOTICE_TIMEOUT_S).as_dict()}
-        if notice == "notifications/cancelled":
+        request.extensions = {**request.extensions, "timeout": httpx2.Timeout(NOTIFICATION_TIMEOUT_S).as_dict()}
+        if notification == "notifications/cancelled":
             # In the background: `mcp` writes one message after the other, and a server that hangs would keep all
             # further calls, and whoever cancelled this one, waiting for it.
-            self._tasks.start_soon(self._send_and_forget, request, options)
+            self._tasks.start_soon(self._send_and_discard, request, options)
         else:
-            await self._send_and_forget(request, options)
+            await self._send_and_discard(request, options)
         return httpx2.Response(202, request=request)
 
-    async def _send_and_forget(self, request: httpx2.Request, options: dict[str, Any]) -> None:
+    async def _send_and_discard(self, request: httpx2.Request, options: dict[str, Any]) -> None:
         try:
             response = await super().send(request, **options)
             await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as exc:
-            self.last_refusal = self.last_refusal or type(exc).__name__
+            self.last_error = self.last_error or type(exc).__name__
 
-    async def _seen(self, response: httpx2.Response) -> None:
+    async def _on_response(self, response: httpx2.Response) -> None:
         # 405 is how a server says that it has no stream of its own.
         if response.status_code >= 400 and response.status_code != 405:
-            self.last_refusal = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
+            self.last_error = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
         inner = cast(httpx2.AsyncByteStream, response.stream)
         if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
-            response.stream = _Bounded(inner, 0, "it is compressed, which we did not ask for")
+            response.stream = _BoundedBody(inner, 0, "it is compressed, which we did not ask for")
         elif not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             # An event stream may go on for days; there each event has a bound.
-            response.stream = _Bounded(inner, MAX_MESSAGE_BYTES, f"it has more than {MAX_MESSAGE_BYTES:,} bytes")
+            response.stream = _BoundedBody(inner, MAX_MESSAGE_BYTES, f"it has more than {MAX_MESSAGE_BYTES:,} bytes")
 
 
-class _Bounded(httpx2.AsyncByteStream):
+class _BoundedBody(httpx2.AsyncByteStream):
     """A body that ends with an error when it becomes too large."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, limit: int, reason: str) -> None:
@@ -110,7 +110,7 @@ async def http_client(spec: HttpServer, auth: httpx2.Auth | None = None) -> Asyn
         tasks.cancel_scope.cancel()
 
 
-_A_NOTIFICATION: Final = b'"method":"notifications/'
+_NOTIFICATION_MARK: Final = b'"method":"notifications/'
 
 
 def _notification_in(request: httpx2.Request) -> str | None:
@@ -118,7 +118,7 @@ def _notification_in(request: httpx2.Request) -> str | None:
     if request.method != "POST" or request.headers.get("content-type") != "application/json":
         return None
     body = request.content
-    if len(body) > 10_000 or _A_NOTIFICATION not in body.replace(b'": "', b'":"')[:200]:
+    if len(body) > 10_000 or _NOTIFICATION_MARK not in body.replace(b'": "', b'":"')[:200]:
         return None
     message = cast(object, json.loads(body))
     if not isinstance(message, dict) or "id" in message:

@@ -53,24 +53,24 @@ async def _read(
     task_status: anyio.abc.TaskStatus[str],
 ) -> None:
     async with to_session:
-        told = False
+        named = False
         try:
             async for event in source:
-                if event.event == "endpoint" and not told:
-                    told = True
-                    task_status.started(_on_same_origin(urljoin(url, event.data), url))
+                if event.event == "endpoint" and not named:
+                    named = True
+                    task_status.started(_check_origin(urljoin(url, event.data), url))
                 elif event.event == "message" and event.data:
-                    await to_session.send(_message_in(event.data))
+                    await to_session.send(_parse(event.data))
         except (httpx2.HTTPError, httpx2.SSEError) as exc:
-            if not told:
+            if not named:
                 raise
             log.debug("the stream of events ended: %r", exc)
             await to_session.send(exc)
-        if not told:
+        if not named:
             raise ValueError("it named no address to send to")
 
 
-def _message_in(data: str) -> SessionMessage | Exception:
+def _parse(data: str) -> SessionMessage | Exception:
     if has_too_many_parts(data):
         return ValueError("a message of too many parts")
     try:
@@ -83,7 +83,7 @@ def _message_in(data: str) -> SessionMessage | Exception:
 async def _write(
     client: httpx2.AsyncClient, address: str, from_session: MemoryObjectReceiveStream[SessionMessage]
 ) -> None:
-    places = anyio.Semaphore(MAX_POSTS)
+    slots = anyio.Semaphore(MAX_POSTS)
 
     async def post(item: SessionMessage) -> None:
         body = item.message.model_dump(by_alias=True, mode="json", exclude_unset=True)
@@ -94,15 +94,15 @@ async def _write(
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
             log.debug("a message could not be sent: %r", exc)
         finally:
-            places.release()
+            slots.release()
 
     async with anyio.create_task_group() as tasks:
         async for item in from_session:
-            await places.acquire()
+            await slots.acquire()
             tasks.start_soon(post, item)
 
 
-def _on_same_origin(address: str, url: str) -> str:
+def _check_origin(address: str, url: str) -> str:
     """`address`, to which we send our credentials. Raises ValueError if it is somebody else's."""
     here, there = urlsplit(url), urlsplit(address)
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):

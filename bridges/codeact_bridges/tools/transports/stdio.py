@@ -44,13 +44,13 @@ has."""
 REAP_S = 0.5
 """How long the system may take to collect it, and those that it started to let go of its pipes."""
 
-LAST_BREATH_S = 0.2
+EXIT_CODE_WAIT_S = 0.2
 """Between the end of its stdout and its own, for the exit code."""
 
 MAX_GARBAGE_LINES = 1_000
 """Lines in a row that are not MCP. Then whatever we started is no MCP server, or means harm."""
 
-LINES_AT_ONCE = 100
+LINES_PER_TURN = 100
 """Lines after which everybody else has a turn: 65,000 can arrive at once."""
 
 MAX_ENTRIES = 10_000
@@ -66,7 +66,7 @@ _RESULT_FIRST: Final = re.compile(rb"\s*\{(?:" + _VERSION + rb',)?\s*"(?:result|
 _ID_LAST: Final = re.compile(rb"," + _ID + rb"(?:," + _VERSION + rb")?\}\s*\Z")
 
 
-class _UnbearableError(Exception):
+class _FatalMessageError(Exception):
     """The server sends what ends the connection."""
 
 
@@ -78,11 +78,11 @@ class ServerProcess:
         self._spec = spec
         self._stderr = server_log
         self._child: ChildProcess | None = None
-        self._messages: _Messages | None = None
+        self._messages: _IncomingMessages | None = None
         self._stopped_by_force = False
 
     @property
-    def last_words(self) -> str | None:
+    def failure_detail(self) -> str | None:
         """Why we stopped listening to it; else how it ended and what it said last on stderr, if it has ended."""
         if self._messages is not None and self._messages.fault is not None:
             return self._messages.fault
@@ -90,12 +90,12 @@ class ServerProcess:
         if code is None:
             return None
         if self._stopped_by_force:
-            return self.said
+            return self.stderr_detail
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-        return f"{how}; {self.said}" if self.said else how
+        return f"{how}; {self.stderr_detail}" if self.stderr_detail else how
 
     @property
-    def said(self) -> str | None:
+    def stderr_detail(self) -> str | None:
         """What it said last on stderr."""
         return f"stderr: {self._stderr.tail}" if self._stderr.tail else None
 
@@ -111,15 +111,15 @@ class ServerProcess:
             cwd=spec.cwd,
         )
         # No await from here to the block: a cancellation in between would leave the process behind.
-        self._messages = _Messages(child, spec.name)
+        self._messages = _IncomingMessages(child, spec.name)
         try:
-            yield self._messages, _Requests(child)
+            yield self._messages, _OutgoingMessages(child)
         finally:
             with anyio.CancelScope(shield=True):
                 self._stopped_by_force = not await _stop(child, spec.name)
 
 
-class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
+class _IncomingMessages(ObjectReceiveStream[SessionMessage | Exception]):
     """The stream of what the server writes, a message a line."""
 
     def __init__(self, child: ChildProcess, name: str) -> None:
@@ -129,7 +129,7 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
         self._lines_read = 0
         self._garbage_lines = 0
         """In a row."""
-        self._told_of_garbage = False
+        self._garbage_logged = False
         self.fault: str | None = None
         """Why we stopped listening."""
 
@@ -140,13 +140,13 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
                 item = self._read(await self._line())
                 if item is not None:
                     return item
-        except _UnbearableError as exc:
+        except _FatalMessageError as exc:
             self.fault = str(exc)
             self._lines.clear()
             self._child.discard_output()
             return exc
         except ProcessEnded:
-            with anyio.move_on_after(LAST_BREATH_S):
+            with anyio.move_on_after(EXIT_CODE_WAIT_S):
                 await self._child.wait()
             raise anyio.EndOfStream from None
 
@@ -158,12 +158,12 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
             first, *rest = (await self._child.receive()).split(b"\n")
             self._pending += first
             if len(self._pending) > MAX_MESSAGE_BYTES:
-                raise _UnbearableError(f"it sent a message of more than {MAX_MESSAGE_BYTES:,} bytes")
+                raise _FatalMessageError(f"it sent a message of more than {MAX_MESSAGE_BYTES:,} bytes")
             for following in rest:
                 self._lines.append(bytes(self._pending))
                 self._pending = bytearray(following)
         self._lines_read += 1
-        if self._lines_read % LINES_AT_ONCE == 0:
+        if self._lines_read % LINES_PER_TURN == 0:
             await checkpoint()
         return self._lines.popleft()
 
@@ -174,32 +174,32 @@ class _Messages(ObjectReceiveStream[SessionMessage | Exception]):
             return None
         if has_too_many_parts(line):
             reason = f"it sent a message of more than {MAX_PARTS:,} parts"
-            if (request_id := _id_unread(line)) is None:
-                raise _UnbearableError(reason)
-            return _refusal(request_id, reason)
+            if (request_id := _id_without_parsing(line)) is None:
+                raise _FatalMessageError(reason)
+            return _error_response(request_id, reason)
         try:
             message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValueError:
             self._count_garbage(line)
             # An answer nobody can read is an answer all the same: without one its caller would wait for the timeout.
-            if (request_id := _answered_id(line)) is not None:
-                return _refusal(request_id, f"its answer is not JSON-RPC: {_shown(line)}")
+            if (request_id := _parsed_id(line)) is not None:
+                return _error_response(request_id, f"its answer is not JSON-RPC: {_shown(line)}")
             return None
         self._garbage_lines = 0
         if isinstance(message, JSONRPCResponse) and (key := _overlong_list(message.result)) is not None:
-            return _refusal(message.id, f"its answer has more than {MAX_ENTRIES:,} entries in {key!r}")
+            return _error_response(message.id, f"its answer has more than {MAX_ENTRIES:,} entries in {key!r}")
         return SessionMessage(message)
 
     def _count_garbage(self, line: bytes) -> None:
         self._garbage_lines += 1
-        if not self._told_of_garbage and line.strip():  # only the first: a server may print all day
-            self._told_of_garbage = True
+        if not self._garbage_logged and line.strip():  # only the first: a server may print all day
+            self._garbage_logged = True
             log.warning("server %r prints what is not MCP: %s", self._name, _shown(line))
         if self._garbage_lines > MAX_GARBAGE_LINES:
-            raise _UnbearableError(f"it printed more than {MAX_GARBAGE_LINES:,} lines in a row that are not MCP")
+            raise _FatalMessageError(f"it printed more than {MAX_GARBAGE_LINES:,} lines in a row that are not MCP")
 
 
-class _Requests(ObjectSendStream[SessionMessage]):
+class _OutgoingMessages(ObjectSendStream[SessionMessage]):
     """The stream of what is sent to the server."""
 
     def __init__(self, child: ChildProcess) -> None:
@@ -252,7 +252,7 @@ def _signal_group(child: ChildProcess, number: signal.Signals) -> None:
         os.killpg(child.pid, number)
 
 
-def _answered_id(line: bytes) -> int | str | None:
+def _parsed_id(line: bytes) -> int | str | None:
     """The id of the request that this line seems to answer."""
     try:
         found = cast(object, json.loads(line))
@@ -265,7 +265,7 @@ def _answered_id(line: bytes) -> int | str | None:
     return request_id if isinstance(request_id, int | str) and "method" not in answer else None
 
 
-def _id_unread(line: bytes) -> int | str | None:
+def _id_without_parsing(line: bytes) -> int | str | None:
     """The same, of a line that is not to be read: where it stands before or after all the rest."""
     found = _ID_FIRST.match(line) or (_ID_LAST.search(line, len(line) - 400) if _RESULT_FIRST.match(line) else None)
     return None if found is None else cast("int | str", json.loads(found[1].decode(errors="replace")))
@@ -277,7 +277,7 @@ def _overlong_list(result: Mapping[str, Any]) -> str | None:
     return next((one_line(key, 40) for key in long), None)
 
 
-def _refusal(request_id: int | str, reason: str) -> SessionMessage:
+def _error_response(request_id: int | str, reason: str) -> SessionMessage:
     """What the caller gets in place of an answer."""
     error = ErrorData(code=PARSE_ERROR, message=reason)
     return SessionMessage(JSONRPCError(jsonrpc="2.0", id=request_id, error=error))

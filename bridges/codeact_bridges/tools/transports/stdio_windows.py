@@ -23,12 +23,12 @@ class ServerProcess:
         self._spec, self._log = spec, server_log
 
     @property
-    def last_words(self) -> str | None:
+    def failure_detail(self) -> str | None:
         """Nothing: the process is the SDK's."""
         return None
 
     @property
-    def said(self) -> str | None:
+    def stderr_detail(self) -> str | None:
         """Nothing either."""
         return None
 

@@ -24,18 +24,18 @@ def with_valid_tools(server: str, result: Mapping[str, Any], version: str) -> Ma
     tools: object = result.get("tools")
     if not isinstance(tools, list) or _is_valid(result, version):
         return result
-    kept: list[object] = []
+    valid_tools: list[object] = []
     for tool in cast("list[object]", tools)[:MAX_REPAIRED]:
-        candidates = (tool, _put_right(tool))
+        candidates = (tool, _repaired(tool))
         if (valid := next((one for one in candidates if _is_valid_tool(one, version)), None)) is not None:
-            kept.append(valid)
+            valid_tools.append(valid)
         else:
             name: object = mapping(tool).get("name")
             log.warning("server %r: hiding the tool %s, described against the protocol", server, _shown(name))
-    return {**result, "tools": kept}
+    return {**result, "tools": valid_tools}
 
 
-def _put_right(tool: object) -> dict[str, Any] | None:
+def _repaired(tool: object) -> dict[str, Any] | None:
     """The parts of a tool that we use, in the form the protocol asks for."""
     given = mapping(tool)
     schema = mapping(given.get("inputSchema"))

@@ -50,35 +50,35 @@ class Transport:
         match spec:
             case StdioServer():
                 self._process = ServerProcess(spec, server_log)
-                self.target = self._watched(self._process.opened())
+                self.target = self._wrapped(self._process.opened())
             case HttpServer():
-                self.target = self._watched(self._http(spec))
+                self.target = self._wrapped(self._http(spec))
             case MemoryServer():
                 self.target = spec.server
 
     @property
-    def last_words(self) -> str | None:
+    def failure_detail(self) -> str | None:
         """What the transport knows about a failure that the protocol does not tell."""
         if self._process is not None:
-            return self._process.last_words
-        return self._client.last_refusal if self._client is not None else None
+            return self._process.failure_detail
+        return self._client.last_error if self._client is not None else None
 
     @property
-    def said(self) -> str | None:
+    def stderr_detail(self) -> str | None:
         """The same without how the process ended: it was still there, and the end of it was our doing."""
-        return self._process.said if self._process is not None else self.last_words
+        return self._process.stderr_detail if self._process is not None else self.failure_detail
 
     @asynccontextmanager
-    async def _watched(
+    async def _wrapped(
         self, transport: AbstractAsyncContextManager[TransportStreams]
     ) -> AsyncGenerator[TransportStreams]:
         try:
             async with transport as (read, write):
-                yield WatchedReadStream(read, self.ended.set, self._repaired), DeclaringWriteStream(write)
+                yield WatchedReadStream(read, self.ended.set, self._with_repaired_tools), DeclaringWriteStream(write)
         finally:
             self.ended.set()
 
-    def _repaired(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+    def _with_repaired_tools(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
         if self.protocol is None or isinstance(item, Exception) or not isinstance(item.message, JSONRPCResponse):
             return item
         result = item.message.result

@@ -9,7 +9,7 @@ import pytest
 
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.catalog.shape_store import MAX_KEPT, ShapeStore
+from codeact_bridges.tools.catalog.shape_store import MAX_STORED, ShapeStore
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import Data
 
@@ -25,11 +25,11 @@ async def test_what_a_tool_returned_is_shown_after_a_restart(everyday: StdioServ
 
 
 async def test_what_was_seen_is_written_while_we_run(tmp_path: Path) -> None:
-    learned = ShapeStore(path := tmp_path / "shapes.json")
+    store = ShapeStore(path := tmp_path / "shapes.json")
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(learned.keep)
-            learned.learn(TOOL, Data({"id": 1}))
+            tasks.start_soon(store.persist_loop)
+            store.record(TOOL, Data({"id": 1}))
             while not path.exists():
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
@@ -37,9 +37,9 @@ async def test_what_was_seen_is_written_while_we_run(tmp_path: Path) -> None:
 
 
 def test_the_file_is_its_owners_and_holds_no_values(tmp_path: Path) -> None:
-    learned = ShapeStore(path := tmp_path / "deep" / "shapes.json")
-    learned.learn(TOOL, Data({"name": "hush", "hush@example.com": 1, "list": ["hush"]}))
-    learned.write()
+    store = ShapeStore(path := tmp_path / "deep" / "shapes.json")
+    store.record(TOOL, Data({"name": "hush", "hush@example.com": 1, "list": ["hush"]}))
+    store.write()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "hush" not in path.read_text()
     assert [one.name for one in path.parent.iterdir()] == ["shapes.json"]
@@ -47,28 +47,28 @@ def test_the_file_is_its_owners_and_holds_no_values(tmp_path: Path) -> None:
 
 def test_two_processes_add_to_the_same_file(tmp_path: Path) -> None:
     one, other = ShapeStore(tmp_path / "s.json"), ShapeStore(tmp_path / "s.json")
-    one.learn(TOOL, Data({"id": 1}))
+    one.record(TOOL, Data({"id": 1}))
     one.write()
-    other.learn(TOOL, Data({"id": "x"}))
-    other.learn(CatalogTool("shop", "people"), Data([]))
+    other.record(TOOL, Data({"id": "x"}))
+    other.record(CatalogTool("shop", "people"), Data([]))
     other.write()
     assert str(ShapeStore(tmp_path / "s.json").shape(TOOL)) == '{"id": int | str}'
 
 
 def test_a_tool_that_takes_other_arguments_is_another_tool(tmp_path: Path) -> None:
-    learned = ShapeStore(tmp_path / "s.json")
-    learned.learn(TOOL, Data(1))
-    assert learned.shape(CatalogTool("shop", "orders", input_schema={"properties": {"since": {}}})) is None
+    store = ShapeStore(tmp_path / "s.json")
+    store.record(TOOL, Data(1))
+    assert store.shape(CatalogTool("shop", "orders", input_schema={"properties": {"since": {}}})) is None
 
 
 def test_the_file_has_a_bound(tmp_path: Path) -> None:
-    learned = ShapeStore(path := tmp_path / "s.json")
-    for number in range(MAX_KEPT + 10):
-        learned.learn(CatalogTool("shop", f"tool{number}"), Data({f"a{n}": {"b": 1} for n in range(3)}))
-    learned.write()
-    assert len(json.loads(path.read_text())["shapes"]) == MAX_KEPT
+    store = ShapeStore(path := tmp_path / "s.json")
+    for number in range(MAX_STORED + 10):
+        store.record(CatalogTool("shop", f"tool{number}"), Data({f"a{n}": {"b": 1} for n in range(3)}))
+    store.write()
+    assert len(json.loads(path.read_text())["shapes"]) == MAX_STORED
     assert ShapeStore(path).shape(CatalogTool("shop", "tool9")) is None
-    assert ShapeStore(path).shape(CatalogTool("shop", f"tool{MAX_KEPT + 9}")) is not None
+    assert ShapeStore(path).shape(CatalogTool("shop", f"tool{MAX_STORED + 9}")) is not None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_file_has_a_bound(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_read_is_learned_anew(tmp_path: Path, text: str) -> None:
     (path := tmp_path / "s.json").write_text(text)
-    learned = ShapeStore(path)
-    learned.learn(TOOL, Data(1))
-    learned.write()
+    store = ShapeStore(path)
+    store.record(TOOL, Data(1))
+    store.write()
     assert str(ShapeStore(path).shape(TOOL)) == "int"

@@ -7,7 +7,7 @@ import pytest
 
 from codeact_bridges.errors import BadArguments
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
-from codeact_bridges.tools.catalog.tool_filter import MAX_MISFITS, filtered, unmatched
+from codeact_bridges.tools.catalog.tool_filter import MAX_UNMATCHED, filtered, unmatched
 from codeact_bridges.tools.spec import ToolFilter
 
 ISSUES: dict[str, Any] = {
@@ -22,8 +22,8 @@ def tool(name: str, schema: dict[str, Any] | None = None, *, read_only: bool = F
     return CatalogTool("hub", name, input_schema=schema or {"type": "object"}, read_only=read_only)
 
 
-def names(offer: ToolFilter, *tools: CatalogTool) -> list[str]:
-    return [one.name for one in filtered(tools, offer)]
+def names(tool_filter: ToolFilter, *tools: CatalogTool) -> list[str]:
+    return [one.name for one in filtered(tools, tool_filter)]
 
 
 def test_without_an_allow_list_every_tool_is_there() -> None:
@@ -94,8 +94,8 @@ def test_a_fixed_argument_that_a_tool_does_not_take_is_not_sent_to_it() -> None:
 
 
 def test_the_first_pattern_that_names_an_argument_or_fits_a_tool_decides() -> None:
-    offer = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, timeouts_s={"get*": 5.0, "*": 1.0})
-    got, other = filtered([tool("get"), tool("put")], offer)
+    tool_filter = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, timeouts_s={"get*": 5.0, "*": 1.0})
+    got, other = filtered([tool("get"), tool("put")], tool_filter)
     assert (got.fixed, got.timeout_s) == ({"a": 1, "b": 3}, 5.0)
     assert (other.fixed, other.timeout_s) == ({"a": 2, "b": 3}, 1.0)
 
@@ -111,14 +111,14 @@ def test_a_fixed_argument_is_gone_from_alternatives_too() -> None:
 
 
 def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
-    offer = ToolFilter(
+    tool_filter = ToolFilter(
         allow=("get*", "lsit"),
         deny=("drpo", "rm-*"),
         rename={"gte": "fetch", "get": "read"},
         fixed={"dorp": {"repo": "a"}},
         timeouts_s={"drop": 1, "no-such": 2},
     )
-    assert unmatched([tool("get"), tool("drop"), tool("list")], offer, ("drop", "read", "raed")) == (
+    assert unmatched([tool("get"), tool("drop"), tool("list")], tool_filter, ("drop", "read", "raed")) == (
         'allow: "lsit" fits no tool (did you mean "list"?)',
         'deny: "drpo" fits no tool (did you mean "drop"?)',
         'deny: "rm-*" fits no tool',
@@ -131,8 +131,8 @@ def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
 
 def test_a_fixed_argument_that_no_tool_has_is_told_and_one_that_some_have_is_not() -> None:
     tools = [tool("issues", ISSUES), tool("other", {"type": "object", "properties": {}})]
-    offer = ToolFilter(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
-    assert unmatched(tools, offer) == (
+    tool_filter = ToolFilter(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
+    assert unmatched(tools, tool_filter) == (
         'fixed."issues": no tool that it fits has an argument "rpeo" (did you mean "repo"?)',
         'fixed."other": no tool that it fits has an argument "repo"',
     )
@@ -143,13 +143,13 @@ def test_a_fixed_argument_of_a_tool_that_takes_any_is_no_slip() -> None:
 
 
 def test_a_rule_for_a_tool_that_is_kept_from_programs_is_no_slip_and_one_by_a_renamed_tools_old_name_is() -> None:
-    offer = ToolFilter(deny=("drop",), rename={"search_v2": "search"})
-    assert unmatched([tool("drop"), tool("search_v2")], offer, ("drop", "search", "search_v2")) == (
+    tool_filter = ToolFilter(deny=("drop",), rename={"search_v2": "search"})
+    assert unmatched([tool("drop"), tool("search_v2")], tool_filter, ("drop", "search", "search_v2")) == (
         'policy.rules: "search_v2" fits no tool (did you mean "search"?)',
     )
 
 
 def test_of_very_many_settings_without_a_tool_some_are_told() -> None:
     found = unmatched([], ToolFilter(deny=tuple(f"a{number}" for number in range(500))))
-    assert len(found) == MAX_MISFITS + 1
+    assert len(found) == MAX_UNMATCHED + 1
     assert found[-1] == "and 480 more"
