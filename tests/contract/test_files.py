@@ -1,4 +1,4 @@
-"""Files as Python knows them. Each program runs in a guest and in this machine's own Python, and both say the same."""
+"""Files as in Python. Each program runs in a guest and in this machine's own Python, with the same result."""
 
 import json
 import os
@@ -200,7 +200,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-async def test_a_guest_does_with_files_what_this_machines_python_does(lab: Lab, tmp_path: Path, name: str) -> None:
+async def test_files_behave_in_a_guest_as_in_this_machines_python(lab: Lab, tmp_path: Path, name: str) -> None:
     program = "import os\n" + textwrap.dedent(SAME[name]).strip()
     (tmp_path / "guest").mkdir()
     (tmp_path / "host").mkdir()
@@ -210,7 +210,7 @@ async def test_a_guest_does_with_files_what_this_machines_python_does(lab: Lab, 
     assert guest == on_this_machine(program, tmp_path / "host")
 
 
-async def test_a_program_begins_in_the_first_folder_it_may_write_to(lab: Lab, tmp_path: Path) -> None:
+async def test_a_program_starts_in_the_first_writable_folder(lab: Lab, tmp_path: Path) -> None:
     both = tmp_path / "a", tmp_path / "b"
     for each in both:
         each.mkdir()
@@ -247,7 +247,7 @@ async def test_outside_the_mounts_the_refusal_names_the_mounts(lab: Lab, tmp_pat
     assert said == [*(f"'{path}': {expected}" for path in paths), False]
 
 
-async def test_where_nothing_is_mounted_the_refusal_says_how_to_get_something(lab: Lab) -> None:
+async def test_without_mounts_the_refusal_names_the_setting(lab: Lab) -> None:
     said = await lab.value(OUTSIDE)
 
     assert all("no folder is mounted here" in each and "codeact.files" in each for each in said[:-1])
@@ -282,14 +282,14 @@ async def test_a_file_of_50_mb_is_read_at_once_and_line_by_line(lab: Lab, tmp_pa
     assert await lab.value(program, configured=(bridge,)) == [50_000_041, 1_020_409]
 
 
-async def test_what_was_written_stays_when_the_program_fails_and_is_named(lab: Lab, tmp_path: Path) -> None:
+async def test_written_files_stay_and_are_reported_when_the_program_fails(lab: Lab, tmp_path: Path) -> None:
     result = await lab.run("open('f', 'w').write('kept'); 1 / 0", configured=(writable(tmp_path),))
 
     assert result.failure is not None
     assert [(file.path, file.size_bytes) for file in result.produced] == [("/out/f", 4)]
 
 
-async def test_what_was_written_stays_when_the_deadline_passes_and_is_named(lab: Lab, tmp_path: Path) -> None:
+async def test_written_files_stay_and_are_reported_when_the_deadline_passes(lab: Lab, tmp_path: Path) -> None:
     program = "open('f', 'w').write('kept')\nwhile True: pass"
 
     result = await lab.run(program, deadline_s=2, configured=(writable(tmp_path),))
@@ -298,7 +298,7 @@ async def test_what_was_written_stays_when_the_deadline_passes_and_is_named(lab:
     assert [file.path for file in result.produced] == ["/out/f"]
 
 
-async def test_every_use_is_one_record_with_its_bytes(lab: Lab, tmp_path: Path) -> None:
+async def test_every_use_of_a_path_is_one_record_with_its_bytes(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(bytes(200_000))
     program = """
         import os
@@ -318,7 +318,7 @@ async def test_every_use_is_one_record_with_its_bytes(lab: Lab, tmp_path: Path) 
     ]
 
 
-async def test_a_full_folder_is_an_error_and_the_file_before_it_is_whole(lab: Lab, tmp_path: Path) -> None:
+async def test_a_full_folder_is_an_error_and_earlier_files_are_whole(lab: Lab, tmp_path: Path) -> None:
     bridge = FilesBridge([mount("/out", "rw", tmp_path, max_bytes=100_000)], MESSAGE_BYTES)
     program = """
         with open("f", "wb") as f: f.write(bytes(60_000))
@@ -330,17 +330,17 @@ async def test_a_full_folder_is_an_error_and_the_file_before_it_is_whole(lab: La
 
     said = await lab.value(program, configured=(bridge,))
 
-    assert said == ["no room for 60,000 more bytes under /out: max_bytes = 100,000, and 60,000 are taken", "g"]
+    assert said == ["no room for 60,000 more bytes under /out: max_bytes = 100,000, and 60,000 are used", "g"]
     assert (tmp_path / "f").stat().st_size == 60_000
 
 
-async def test_hundreds_of_files_may_be_opened_one_after_the_other_and_forgotten(lab: Lab, tmp_path: Path) -> None:
+async def test_hundreds_of_files_can_be_opened_in_turn_and_never_closed(lab: Lab, tmp_path: Path) -> None:
     program = "[open(f'{i}', 'w').write('x') for i in range(300)]; sum(len(open(f'{i}').read()) for i in range(300))"
 
     assert await lab.value(program, configured=(writable(tmp_path),)) == 300
 
 
-async def test_small_messages_are_enough(lab: Lab, tmp_path: Path) -> None:
+async def test_files_work_with_small_messages(lab: Lab, tmp_path: Path) -> None:
     bridge = FilesBridge([mount("/out", "rw", tmp_path)], message_bytes=100_000)
     program = """
         import os

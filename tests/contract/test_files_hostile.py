@@ -1,4 +1,4 @@
-"""A guest that goes around its runtime and asks the host itself, and one that uses all that Python has."""
+"""A guest that calls the host directly, around its runtime, and one that tries every function of Python."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.files.mounts import mount
 from codeact_bridges.limits import Limits
 
-SECRET = "nobody in a guest may ever read this"
+SECRET = "no guest may ever read this"
 
 
 @pytest.fixture
@@ -26,16 +26,16 @@ def bridge(tmp_path: Path) -> FilesBridge:
     return FilesBridge(mounts, Limits().message_bytes)
 
 
-async def test_nothing_that_python_has_reads_or_changes_what_is_outside(
+async def test_no_function_of_python_reads_or_changes_anything_outside(
     lab: Lab, bridge: FilesBridge, tmp_path: Path
 ) -> None:
     program = """
         import glob, io, os, pathlib, shutil, sqlite3, subprocess, zipfile
         inside = ["/data", "/out"]
-        outwards = [f"{i}/{p}" for i in inside for p in ("abs", "rel", "up/outside/secret.txt", "../outside/secret.txt", "top/etc/passwd", "../../etc/passwd")]
-        outwards += ["/etc/passwd", "/proc/self/environ", "/proc/self/fd/0", "/dev/mem", "../outside/secret.txt", "/python/os.py"]
+        outside_paths = [f"{i}/{p}" for i in inside for p in ("abs", "rel", "up/outside/secret.txt", "../outside/secret.txt", "top/etc/passwd", "../../etc/passwd")]
+        outside_paths += ["/etc/passwd", "/proc/self/environ", "/proc/self/fd/0", "/dev/mem", "../outside/secret.txt", "/python/os.py"]
         got = []
-        for path in outwards:
+        for path in outside_paths:
             for act in (
                 lambda: open(path).read(), lambda: open(path, "w"), lambda: open(path, "a"), lambda: pathlib.Path(path).read_bytes(),
                 lambda: os.open(path, os.O_RDWR | os.O_CREAT), lambda: io.FileIO(path).read(), lambda: shutil.copy(path, "/scratch/x"),
@@ -57,7 +57,9 @@ async def test_nothing_that_python_has_reads_or_changes_what_is_outside(
     assert [path.name for path in (tmp_path / "outside").iterdir()] == ["secret.txt"]
 
 
-async def test_a_guest_that_asks_the_host_itself_gets_no_further(lab: Lab, bridge: FilesBridge, tmp_path: Path) -> None:
+async def test_a_guest_that_calls_the_host_directly_gets_no_further(
+    lab: Lab, bridge: FilesBridge, tmp_path: Path
+) -> None:
     program = """
         from codeact_guest import door
         answers = []
@@ -81,7 +83,7 @@ async def test_a_guest_that_asks_the_host_itself_gets_no_further(lab: Lab, bridg
     assert (tmp_path / "outside" / "secret.txt").read_text() == SECRET
 
 
-async def test_a_program_without_folders_has_no_operations_on_files(lab: Lab) -> None:
+async def test_without_mounts_there_are_no_file_operations(lab: Lab) -> None:
     program = """
         from codeact_guest import door
         try: door.ask("files.open", path="/etc/passwd")
@@ -92,7 +94,7 @@ async def test_a_program_without_folders_has_no_operations_on_files(lab: Lab) ->
     assert "there is no operation 'files.open'" in await lab.value(program)
 
 
-async def test_hundreds_of_open_files_are_an_error_and_not_the_hosts_problem(lab: Lab, bridge: FilesBridge) -> None:
+async def test_too_many_open_files_are_an_error_in_the_program(lab: Lab, bridge: FilesBridge) -> None:
     program = """
         open("/out/f", "w").close()
         held = []
@@ -105,12 +107,12 @@ async def test_hundreds_of_open_files_are_an_error_and_not_the_hosts_problem(lab
 
     assert await lab.value(program, configured=(bridge,)) == [
         100,
-        "a program may have 100 files open at once: close some",
+        "a program may have at most 100 files open at once; close some",
         "",
     ]
 
 
-async def test_a_bomb_of_files_stops_where_the_operator_says(lab: Lab, bridge: FilesBridge, tmp_path: Path) -> None:
+async def test_a_bomb_of_files_stops_at_the_operators_limits(lab: Lab, bridge: FilesBridge, tmp_path: Path) -> None:
     program = """
         import os
         said = set()

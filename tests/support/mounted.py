@@ -1,4 +1,4 @@
-"""Mounted folders, asked as a guest asks for them: what is inside, and what lies outside. Not a test."""
+"""Mounted folders, called as a guest calls them, and a folder outside of them. Not a test."""
 
 import json
 import os
@@ -11,30 +11,31 @@ from typing import Any, cast
 
 from codeact_bridges.errors import FileRefused
 from codeact_bridges.files.access_log import AccessLog
+from codeact_bridges.files.encoding import pack, unpack
 from codeact_bridges.files.mounts import Mount, mount
-from codeact_bridges.files.operations import FileOperations, pack, unpack
+from codeact_bridges.files.operations import FileOperations
 from codeact_bridges.files.quota import Quota
 
-SECRET = "nobody in a guest may ever read this"
+SECRET = "no guest may ever read this"
 CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """`/data` (ro) and `/out` (rw) on this machine, `/scratch` in memory; and a folder that is not mounted."""
+    """`/data` (ro) and `/out` (rw) on this machine, `/scratch` in memory; and `outside`, which is not mounted."""
 
     data: Path
     out: Path
     outside: Path
-    session: FileOperations
-    records: AccessLog
+    operations: FileOperations
+    access_log: AccessLog
 
     def call(self, operation: str, packed: str | None = None, **arguments: Any) -> Any:
-        """The answer as a guest has it. Raises `FileRefused`."""
+        """The result as a guest gets it. Raises `FileRefused`."""
         text = json.dumps(arguments, ensure_ascii=False)
         request = text if packed is None else f"{text}\n{packed}"
-        at_once = self.session.answer_at_once(operation, request)
-        answer = at_once if at_once is not None else self.session.answer(operation, request)
+        early = self.operations.answer_without_blocking(operation, request)
+        answer = early if early is not None else self.operations.answer(operation, request)
         if operation == "files.read":
             return unpack(answer)
         if operation == "files.open":
@@ -47,9 +48,9 @@ class Mounted:
         ahead: bytes = self.call("files.open", path=path, ahead=1 << 20)["ahead"]
         return ahead
 
-    def open(self, path: str, access: str = "rw", **how: bool) -> int:
-        """The handle of a file that is opened for writing; by default it is made if it is not there."""
-        handle: int = self.call("files.open", path=path, access=access, **cast("Any", {"create": True, **how}))[
+    def open(self, path: str, access: str = "rw", **mode: bool) -> int:
+        """Open a file for writing and return the handle. By default a missing file is created."""
+        handle: int = self.call("files.open", path=path, access=access, **cast("Any", {"create": True, **mode}))[
             "handle"
         ]
         return handle
@@ -71,7 +72,7 @@ class Mounted:
         return names
 
     def why_not(self, operation: str, packed: str | None = None, **arguments: Any) -> tuple[str, str]:
-        """Why it is refused: the name of the error, and the sentence."""
+        """The refusal of a call that must be refused: the error's name and its sentence."""
         try:
             answer = self.call(operation, packed, **arguments)
         except FileRefused as refused:
@@ -81,7 +82,7 @@ class Mounted:
 
 @contextmanager
 def mounted_below(folder: Path, max_bytes: int = 1_000_000, max_files: int = 100) -> Generator[Mounted]:
-    """Everything below a new folder."""
+    """The mounts, in new folders below `folder`."""
     data, out, outside = folder / "data", folder / "out", folder / "outside"
     for each in (data, out, outside):
         each.mkdir(parents=True)
@@ -92,33 +93,33 @@ def mounted_below(folder: Path, max_bytes: int = 1_000_000, max_files: int = 100
         mount("/scratch", "temp", None, max_bytes, max_files),
     ]
     before = _descriptors()
-    with session_of(mounts) as (session, records):
-        yield Mounted(data, out, outside, session, records)
-    assert _descriptors() <= before, "the session left descriptors open"
+    with operations_on(mounts) as (operations, access_log):
+        yield Mounted(data, out, outside, operations, access_log)
+    assert _descriptors() <= before, "the operations left descriptors open"
 
 
 @contextmanager
-def session_of(
+def operations_on(
     mounts: Sequence[Mount],
     *,
     slots: int = 400,
     quotas: dict[str, Quota] | None = None,
 ) -> Generator[tuple[FileOperations, AccessLog]]:
-    """A session on some mounts. `quotas` are those of another session that it shares them with."""
+    """One run's operations on some mounts. `quotas` may be those of another run, which then share them."""
     quotas = quotas_of(mounts) if quotas is None else quotas
-    records = AccessLog()
-    session = FileOperations(mounts, quotas, records, chunk_bytes=CHUNK_BYTES, slots=threading.Semaphore(slots))
+    access_log = AccessLog()
+    operations = FileOperations(mounts, quotas, access_log, chunk_bytes=CHUNK_BYTES, slots=threading.Semaphore(slots))
     try:
-        yield session, records
+        yield operations, access_log
     finally:
-        session.close()
+        operations.close()
 
 
 def quotas_of(mounts: Sequence[Mount]) -> dict[str, Quota]:
-    """What there may be under them."""
+    """A quota for each writable mount."""
     return {each.guest: Quota(each.guest, each.max_bytes, each.max_files) for each in mounts if each.mode == "rw"}
 
 
 def _descriptors() -> set[str]:
-    """What this process has open."""
+    """The descriptors that this process has open."""
     return {fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}

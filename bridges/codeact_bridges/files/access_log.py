@@ -1,4 +1,4 @@
-"""One record for each file that a run opened and each question it asked about one, up to a limit."""
+"""The access log of one run: a record for each file that it opened and each other use of a path, up to a limit."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from codeact_bridges.values import AccessRecord
 
 MAX_ALLOWED = 1_000
 MAX_DENIED = 200
-"""Records of each kind; the rest is summed up in one. Counted apart, so that no flood of the one hides the other."""
+"""Records of each decision. One more record sums up the rest. Counted separately, so that a flood of one decision
+cannot hide the other."""
 
 MAX_PATH_CHARS = 300
 
@@ -17,7 +18,7 @@ Decision: TypeAlias = Literal["allow", "deny"]
 
 @dataclass(slots=True)
 class AccessEntry:
-    """One access that may still go on."""
+    """One access, which may still be in progress."""
 
     what: str
     decision: Decision
@@ -26,51 +27,51 @@ class AccessEntry:
     bytes: int = 0
     duration_s: float = 0.0
     accesses: int = 1
-    kept: bool = True
-    """Whether it will be told."""
+    drained: bool = False
+    """Whether it was given out by `drain`, so that later bytes need a new record."""
 
 
 class AccessLog:
-    """Those of one program."""
+    """The records of one program. A session's next program starts with an empty log."""
 
     def __init__(self) -> None:
-        self._begin()
+        self._clear()
 
-    def _begin(self) -> None:
-        self._records: dict[Decision, list[AccessEntry]] = {"allow": [], "deny": []}
-        self._beyond: dict[Decision, AccessEntry] = {}
+    def _clear(self) -> None:
+        self._entries: dict[Decision, list[AccessEntry]] = {"allow": [], "deny": []}
+        self._overflow: dict[Decision, AccessEntry] = {}
 
-    def add(self, what: str, decision: Decision, rule: str, began: float, bytes_: int = 0) -> AccessEntry:
-        """A new record. Where there is no room for it, the one that sums up such."""
-        records = self._records[decision]
-        if len(records) < (MAX_ALLOWED if decision == "allow" else MAX_DENIED):
-            record = AccessEntry(what, decision, rule, began, bytes_, time.monotonic() - began)
-            records.append(record)
-            return record
-        beyond = self._beyond.setdefault(decision, AccessEntry("", decision, "", began, accesses=0))
-        beyond.accesses += 1
-        beyond.bytes += bytes_
-        beyond.what = f"{beyond.accesses:,} more accesses"
-        return beyond
+    def add(self, what: str, decision: Decision, rule: str, started: float, bytes_: int = 0) -> AccessEntry:
+        """Add a record and return it; above the limit, the record that sums up the rest."""
+        entries = self._entries[decision]
+        if len(entries) < (MAX_ALLOWED if decision == "allow" else MAX_DENIED):
+            entry = AccessEntry(what, decision, rule, started, bytes_, time.monotonic() - started)
+            entries.append(entry)
+            return entry
+        rest = self._overflow.setdefault(decision, AccessEntry("", decision, "", started, accesses=0))
+        rest.accesses += 1
+        rest.bytes += bytes_
+        rest.what = f"{rest.accesses:,} more accesses"
+        return rest
 
-    def more(self, record: AccessEntry, bytes_: int, began: float) -> AccessEntry:
-        """So many more bytes went through its file: returns the record in which that stands."""
-        if not record.kept:  # it was told when an earlier program of the session ended
-            return self.add(record.what, record.decision, record.rule, began, bytes_)
-        record.bytes += bytes_
-        record.duration_s += time.monotonic() - began
-        return record
+    def add_bytes(self, entry: AccessEntry, bytes_: int, started: float) -> AccessEntry:
+        """Count more bytes of an open file. Returns the record that counts them."""
+        if entry.drained:  # an earlier program of the session opened the file
+            return self.add(entry.what, entry.decision, entry.rule, started, bytes_)
+        entry.bytes += bytes_
+        entry.duration_s += time.monotonic() - started
+        return entry
 
-    def told(self) -> list[AccessRecord]:
-        """Everything so far, in the order in which it began; what follows is counted anew."""
-        records = [*self._records["allow"], *self._records["deny"], *self._beyond.values()]
-        self._begin()
-        for record in records:
-            record.kept = False
-        records.sort(key=lambda record: record.at_s)
+    def drain(self) -> list[AccessRecord]:
+        """All records so far, by the time at which the access started. Empties the log."""
+        entries = [*self._entries["allow"], *self._entries["deny"], *self._overflow.values()]
+        self._clear()
+        for entry in entries:
+            entry.drained = True
+        entries.sort(key=lambda entry: entry.at_s)
         return [
             AccessRecord(each.what, each.decision, each.rule, each.bytes, each.at_s, each.duration_s)
-            for each in records
+            for each in entries
         ]
 
 

@@ -1,7 +1,6 @@
-"""A folder in memory, private to one run. Behaves as `folder.py` does, but has no links and nothing special."""
+"""A folder in memory, private to one run. Behaves as `disk_folder.py`, without links and special files."""
 
 import errno
-import os
 import stat
 import time
 from collections.abc import Iterator
@@ -9,15 +8,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
 
-from codeact_bridges.files.paths import check_new
-from codeact_bridges.files.port import EntryKind, FileStat, OpenFile, OpenMode, PathParts
+from codeact_bridges.files.paths import PathParts, check_new
+from codeact_bridges.files.port import EntryKind, FileStat, OpenFile, OpenMode, WouldBlock, os_error
+from codeact_bridges.files.quota import no_room_for_bytes, no_room_for_file
 
 _numbers = count(1)
 
 
 @dataclass(slots=True)
 class _Content:
-    """A file, whatever it is called."""
+    """A file's content, which exists as long as it has a name or is open."""
 
     data: bytearray = field(default_factory=bytearray)
     names: int = 1
@@ -53,28 +53,31 @@ class MemoryFolder:
         self._root = _Names()
         self._bytes = self._entries = 0
 
-    def open(self, parts: PathParts, how: OpenMode) -> tuple[OpenFile, bool]:
+    def open(self, parts: PathParts, mode: OpenMode) -> tuple[OpenFile, bool]:
         above = self._above(parts)
         node = above.entries.get(parts[-1])
-        made = node is None
+        created = node is None
         if node is None:
-            if not how.creates:
-                raise _error(errno.ENOENT)
+            if not mode.creates:
+                raise os_error(errno.ENOENT)
             check_new(parts)
             self.take(entries=1)
             node = above.entries[parts[-1]] = _Content()
             above.modified_ns = time.time_ns()
         elif isinstance(node, _Names):
-            raise _error(errno.EEXIST if how.exclusively else errno.EISDIR)
-        elif how.creates and how.exclusively:
-            raise _error(errno.EEXIST)
-        file = _File(self, node, appends=how.appends)
-        if how.truncates:
+            raise os_error(errno.EEXIST if mode.exclusively else errno.EISDIR)
+        elif mode.creates and mode.exclusively:
+            raise os_error(errno.EEXIST)
+        file = _File(self, node, appends=mode.appends)
+        if mode.truncates:
             file.truncate(0)
-        return file, made
+        return file, created
 
-    def facts(self, parts: PathParts, *, follow: bool) -> FileStat:
-        return facts_of(self._node(parts))
+    def stat(self, parts: PathParts, *, follow: bool) -> FileStat:
+        return file_stat(self._node(parts))
+
+    def read_without_blocking(self, parts: PathParts, length: int | None = None) -> tuple[FileStat, bytes]:
+        raise WouldBlock  # the run's thread may be changing it
 
     def list(self, parts: PathParts) -> Iterator[tuple[str, EntryKind]]:
         for name, node in list(self._folder(parts).entries.items()):
@@ -84,7 +87,7 @@ class MemoryFolder:
         above = self._above(parts)
         check_new(parts)
         if parts[-1] in above.entries:
-            raise _error(errno.EEXIST)
+            raise os_error(errno.EEXIST)
         self.take(entries=1)
         above.entries[parts[-1]] = _Names()
         above.modified_ns = time.time_ns()
@@ -92,13 +95,13 @@ class MemoryFolder:
     def remove_folder(self, parts: PathParts) -> None:
         above = self._above(parts)
         if self._folder(parts).entries:
-            raise _error(errno.ENOTEMPTY)
+            raise os_error(errno.ENOTEMPTY)
         self._forget(above, parts[-1])
 
     def remove(self, parts: PathParts) -> None:
         above = self._above(parts)
         if isinstance(self._node(parts), _Names):
-            raise _error(errno.EISDIR)
+            raise os_error(errno.EISDIR)
         self._forget(above, parts[-1])
 
     def rename(self, source: PathParts, target: PathParts) -> None:
@@ -107,18 +110,18 @@ class MemoryFolder:
         check_new(target)
         if isinstance(node, _Names):
             if target[: len(source)] == source and target != source:
-                raise OSError(errno.EINVAL, "a folder is not moved into itself")
+                raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
             check_new((*target, *["x"] * node.depth()))
         victim = above.entries.get(target[-1])
         if victim is node:
             return
         if isinstance(victim, _Names):
             if not isinstance(node, _Names):
-                raise _error(errno.EISDIR)
+                raise os_error(errno.EISDIR)
             if victim.entries:
-                raise _error(errno.ENOTEMPTY)
+                raise os_error(errno.ENOTEMPTY)
         elif victim is not None and isinstance(node, _Names):
-            raise _error(errno.ENOTDIR)
+            raise os_error(errno.ENOTDIR)
         if victim is not None:
             self._forget(above, target[-1])
         del below.entries[source[-1]]
@@ -131,25 +134,22 @@ class MemoryFolder:
 
     def read_link(self, parts: PathParts) -> str:
         self._node(parts)
-        raise _error(errno.EINVAL)
+        raise os_error(errno.EINVAL)
 
     def close(self) -> None:
         self._root = _Names()
 
     def take(self, bytes_: int = 0, entries: int = 0) -> None:
-        """Take so much of what there may be, or raise `OSError` (`EDQUOT`)."""
+        """Count new bytes and entries, or raise `OSError` (`EDQUOT`) above a limit."""
         if entries > 0 and self._entries + entries > self._max_files:
-            raise OSError(
-                errno.EDQUOT, f"no room for another file under {self._guest}: max_files = {self._max_files:,}"
-            )
+            raise no_room_for_file(self._guest, self._max_files, self._entries)
         if bytes_ > 0 and self._bytes + bytes_ > self._max_bytes:
-            limit = f"max_bytes = {self._max_bytes:,}, and {self._bytes:,} are taken"
-            raise OSError(errno.EDQUOT, f"no room for {bytes_:,} more bytes under {self._guest}: {limit}")
+            raise no_room_for_bytes(self._guest, bytes_, self._max_bytes, self._bytes)
         self._bytes += bytes_
         self._entries += entries
 
     def release(self, content: _Content) -> None:
-        """A name or an open file less: the last of them takes the bytes with it."""
+        """Free the bytes once the content has no name and is not open."""
         if content.names == content.opened == 0:
             self._bytes -= len(content.data)
             content.data = bytearray()
@@ -169,15 +169,15 @@ class MemoryFolder:
         node: _Node = self._root
         for name in parts:
             if not isinstance(node, _Names):
-                raise _error(errno.ENOTDIR)
+                raise os_error(errno.ENOTDIR)
             node = node.entries.get(name) or _missing()
         if not isinstance(node, _Names):
-            raise _error(errno.ENOTDIR)
+            raise os_error(errno.ENOTDIR)
         return node
 
     def _above(self, parts: PathParts) -> _Names:
         if not parts:
-            raise OSError(errno.EBUSY, "this is the mounted folder itself")
+            raise OSError(errno.EBUSY, "the mounted folder itself cannot be changed")
         return self._folder(parts[:-1])
 
 
@@ -190,10 +190,10 @@ class _File:
         content.opened += 1
 
     def read(self, at: int, length: int) -> bytes:
-        return bytes(self._there().data[at : at + length])
+        return bytes(self._checked().data[at : at + length])
 
     def write(self, at: int | None, data: bytes) -> int:
-        content = self._there()
+        content = self._checked()
         size = len(content.data)
         start = size if at is None or self._appends else at
         end = start + len(data)
@@ -207,7 +207,7 @@ class _File:
         return end
 
     def truncate(self, size: int) -> None:
-        content = self._there()
+        content = self._checked()
         growth = size - len(content.data)
         self._folder.take(growth)
         if growth > 0:
@@ -216,8 +216,8 @@ class _File:
             del content.data[size:]
         content.modified_ns = time.time_ns()
 
-    def facts(self) -> FileStat:
-        return facts_of(self._there())
+    def stat(self) -> FileStat:
+        return file_stat(self._checked())
 
     def close(self) -> None:
         content, self._content = self._content, None
@@ -225,23 +225,19 @@ class _File:
             content.opened -= 1
             self._folder.release(content)
 
-    def _there(self) -> _Content:
+    def _checked(self) -> _Content:
         if self._content is None:
-            raise _error(errno.EBADF)
+            raise os_error(errno.EBADF)
         return self._content
 
 
-def facts_of(node: _Node) -> FileStat:
-    """What `stat` tells of it."""
+def file_stat(node: _Node) -> FileStat:
+    """The `stat` fields."""
     times = node.accessed_ns, node.modified_ns, node.modified_ns
     if isinstance(node, _Names):
         return FileStat(stat.S_IFDIR | 0o755, 0, node.number, 2, 0, *times)
     return FileStat(stat.S_IFREG | 0o644, 0, node.number, node.names, len(node.data), *times)
 
 
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
-
-
 def _missing() -> _Node:
-    raise _error(errno.ENOENT)
+    raise os_error(errno.ENOENT)

@@ -1,4 +1,4 @@
-"""What the operator lets programs see of this machine: folders, each under a name of the guest's.
+"""The folders of this machine that the operator mounts for programs, each under a guest path.
 
 [codeact.files]
 "/data"    = { path = "~/reports", mode = "ro" }
@@ -16,26 +16,25 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from codeact_bridges.files import paths
-from codeact_bridges.files.port import PathParts
+from codeact_bridges.files.paths import PathParts
 
 Mode: TypeAlias = Literal["ro", "rw", "temp"]
 
 MAX_BYTES = 1_000_000_000
-"""How much there may be under an `rw` mount of which nothing else is said. Far more than a program's results, far less
-than a disk."""
+"""Default limit of an `rw` mount: far more than a program's results, far less than a disk."""
 
 MAX_TEMP_BYTES = 64_000_000
-"""The same for a `temp` mount, whose bytes are memory of the host's, in every run."""
+"""Default limit of a `temp` mount, which takes host memory in every run."""
 
 MAX_FILES = 10_000
-"""How many files and folders there may be."""
+"""Default limit of files and folders."""
 
 _NOT_FOLDERS = ("/proc", "/sys", "/dev")
-"""What looks like files here are switches of the system and secrets of its processes."""
+"""The files here are system settings and secrets of processes."""
 
 
 class BadMount(ValueError):
-    """A mount that grants nothing, or not what it seems to. Its text is a sentence for the operator."""
+    """A mount that grants nothing, or something other than it seems to. The text is for the operator."""
 
     def __init__(self, guest: str, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -44,10 +43,10 @@ class BadMount(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of `codeact.files`."""
+    """One entry of `codeact.files`, checked."""
 
     guest: str
-    """Where the guest finds it: `/data`."""
+    """The guest's path: `/data`."""
     mode: Mode
     path: Path | None
     """The folder; None for `temp`."""
@@ -64,7 +63,7 @@ class Mount:
 
     @property
     def rule(self) -> str:
-        """As accesses name it."""
+        """As the access log names it."""
         return f"{self.guest} ({self.mode})"
 
 
@@ -72,7 +71,7 @@ def byte_size(text: str | int) -> int:
     """`200MB`, `1 GiB`, `1.5 kB`, or a number of bytes.
 
     Raises:
-        ValueError: it is none of these, or not at least 1.
+        ValueError: it is none of these, or out of range.
     """
     if isinstance(text, int):
         size = text
@@ -90,23 +89,23 @@ def byte_size(text: str | int) -> int:
 def mount(
     guest: str, mode: Mode, path: Path | None = None, max_bytes: int | None = None, max_files: int | None = None
 ) -> Mount:
-    """One mount, checked by itself.
+    """One mount, checked on its own.
 
     Raises:
-        BadMount: its name, or what is said of it, cannot be meant.
+        BadMount: its name or a setting is not valid.
     """
     _check_name(guest)
     if mode == "temp":
         if path is not None:
-            raise BadMount(guest, "path", "a temp folder is in memory and has no path: leave it out, or say mode = rw")
+            raise BadMount(guest, "path", "a temp folder is in memory and has no path; leave it out, or set mode = rw")
         return Mount(guest, mode, None, max_bytes or MAX_TEMP_BYTES, max_files or MAX_FILES)
     if path is None:
-        raise BadMount(guest, "path", "is missing: which folder?")
+        raise BadMount(guest, "path", "is missing; name the folder to mount")
     if mode == "ro" and (max_bytes is not None or max_files is not None):
         field = "max_files" if max_bytes is None else "max_bytes"
-        raise BadMount(guest, field, "bounds what is written, and nothing is written with mode = ro")
+        raise BadMount(guest, field, "limits writing, which mode = ro does not allow; leave it out")
     if sys.platform == "win32":
-        raise BadMount(guest, "path", "folders cannot be mounted safely on Windows yet; mode = temp works")
+        raise BadMount(guest, "path", "folders cannot be mounted safely on Windows yet; only mode = temp works")
     return Mount(guest, mode, _folder(guest, mode, path), max_bytes or MAX_BYTES, max_files or MAX_FILES)
 
 
@@ -129,17 +128,17 @@ def _check_name(guest: str) -> None:
     except OSError as exc:
         raise BadMount(guest, "", f"must be an absolute path like /data: {exc.strerror}") from exc
     if not path.parts:
-        raise BadMount(guest, "", "the root itself cannot be a mount: name one below it, like /data")
+        raise BadMount(guest, "", "the root itself cannot be a mount; use a path below it, like /data")
     if "/" + "/".join(path.parts) != guest:
         raise BadMount(guest, "", f"must be written /{'/'.join(path.parts)}")
     if not all(part.isprintable() for part in path.parts):
-        raise BadMount(guest, "", "holds a character that cannot be seen")
+        raise BadMount(guest, "", "contains an invisible character")
     if path.parts[0] in ("dev", "python", "0"):
-        raise BadMount(guest, "", f"/{path.parts[0]} is the sandbox's own")
+        raise BadMount(guest, "", f"/{path.parts[0]} is reserved for the sandbox")
 
 
 def _folder(guest: str, mode: Mode, path: Path) -> Path:
-    """Where the folder really is, with all links followed once and for all: the operator's are trusted."""
+    """The folder with all symbolic links resolved, once: those of the operator are trusted."""
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError:
@@ -149,14 +148,14 @@ def _folder(guest: str, mode: Mode, path: Path) -> Path:
     if not real.is_dir():
         raise BadMount(guest, "path", f"{path} is not a folder")
     if len(real.parts) == 1:
-        raise BadMount(guest, "path", "this would be the whole machine: name the folder that is needed")
+        raise BadMount(guest, "path", "this is the whole file system; name the folder that programs need")
     for special in map(Path, _NOT_FOLDERS):
         if (real == special or special in real.parents) and not real.is_relative_to("/dev/shm"):
-            raise BadMount(guest, "path", f"{special} holds no files but the system's own switches and secrets")
+            raise BadMount(guest, "path", f"{special} holds system settings and secrets")
     if not os.access(real, os.R_OK | os.X_OK):
-        raise BadMount(guest, "path", f"{path} may not be read by this process")
+        raise BadMount(guest, "path", f"{path} is not readable for this process")
     if mode == "rw" and not os.access(real, os.W_OK):
-        raise BadMount(guest, "mode", f"{path} may not be written to by this process: say mode = ro")
+        raise BadMount(guest, "mode", f"{path} is not writable for this process; set mode = ro")
     return real
 
 
@@ -165,12 +164,11 @@ def _check_folders(outer: Mount, inner: Mount) -> None:
     assert inner.path is not None
     same = outer.path.samefile(inner.path)
     if same and outer.mode != inner.mode:
-        raise BadMount(inner.guest, "mode", f"the same folder is {outer.mode} as {outer.guest}")
+        raise BadMount(inner.guest, "mode", f"the same folder is mounted as {outer.guest} with mode = {outer.mode}")
     if not same and (outer.mode != "rw" or not any(outer.path.samefile(above) for above in inner.path.parents)):
         return
     if inner.mode == "rw":
-        raise BadMount(inner.guest, "path", f"this folder is within reach of {outer.guest}: how much may be written?")
+        reason = f"this folder can also be written to through {outer.guest}, so its limits would not hold"
+        raise BadMount(inner.guest, "path", reason)
     if not same:
-        raise BadMount(
-            inner.guest, "mode", f"this folder lies in that of {outer.guest}, through which it can be written to"
-        )
+        raise BadMount(inner.guest, "mode", f"this folder lies inside that of {outer.guest}, which is writable")

@@ -1,512 +1,329 @@
-"""One run's files: what it has open, and every operation it can ask for. Everything here blocks, in one thread.
+"""The file operations of one run. All of them block, in one thread, except `answer_without_blocking`.
 
 files.open files.read files.write files.truncate files.fstat files.close
 files.stat files.list files.mkdir files.rmdir files.remove files.rename files.utime files.readlink
 """
 
 import errno
-import json
-import os
 import stat
 import threading
 import time
-from binascii import a2b_base64, b2a_base64
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypeVar
-from zlib import crc32
+from typing import TypeVar
 
-from codeact_bridges.errors import BadGuestCall, FileRefused
-from codeact_bridges.files import paths
-from codeact_bridges.files import requests as calls
-from codeact_bridges.files.access_log import AccessEntry, AccessLog, shown
-from codeact_bridges.files.disk_folder import DiskFolder
-from codeact_bridges.files.memory_folder import MemoryFolder
+from codeact_bridges.errors import BadGuestCall
+from codeact_bridges.files import paths, requests
+from codeact_bridges.files.access_log import AccessLog
+from codeact_bridges.files.encoding import encode_json, pack, stat_fields, unpack
+from codeact_bridges.files.mount_table import MountTable
 from codeact_bridges.files.mounts import Mount
-from codeact_bridges.files.port import FileStat, Folder, OpenFile, OpenMode, PathParts
+from codeact_bridges.files.open_files import GuestFile, OpenFiles
+from codeact_bridges.files.path_access import PathAccess, file_refused
+from codeact_bridges.files.paths import PathParts
+from codeact_bridges.files.port import Folder, OpenMode, WouldBlock, os_error
 from codeact_bridges.files.quota import Quota
-from codeact_bridges.files.safe_open import WouldWait
 from codeact_bridges.guest.requests import parse
 from codeact_bridges.values import JsonValue
 
-MAX_OPEN = 100
-"""Files one run may have open. A process often has no more than 256 descriptors for everything."""
-
 MAX_PAGE_BYTES = 1_000_000
-"""How much of a folder's names goes into one answer."""
+"""Bytes of names in one page of a folder's listing."""
 
 MAX_NAMES = 500_000
-"""Names in a folder that can be listed at all: they are sorted, and so held in memory."""
+"""Names in a folder that can be listed. They are sorted, and so held in memory."""
 
-NO_RULE = "none in codeact.files"
-"""In the record of what was asked for outside the mounts."""
-
-_DENIED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EBUSY))
-
-_CallT = TypeVar("_CallT", bound=calls.Call)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a path of the guest's stands for."""
-
-    mount: Mount
-    folder: Folder
-    parts: PathParts
-    must_be_folder: bool
-
-
-@dataclass(slots=True)
-class _Open:
-    """A file that the guest has open."""
-
-    file: OpenFile
-    found: _Found
-    reads: bool
-    writes: bool
-    record: AccessEntry
+_RequestT = TypeVar("_RequestT", bound=requests.FileRequest)
 
 
 class FileOperations:
-    """Answers the operations of one run."""
+    """Answers the file operations of one run."""
 
     def __init__(
         self,
         mounts: Sequence[Mount],
         quotas: Mapping[str, Quota],
-        records: AccessLog,
+        log: AccessLog,
         *,
         chunk_bytes: int,
         slots: threading.Semaphore,
     ) -> None:
-        """`slots` has one for each file that all runs together may still open."""
-        self._mounts = {mount.parts: mount for mount in mounts}
-        self._quotas, self._records, self._chunk_bytes, self._slots = quotas, records, chunk_bytes, slots
-        self._folders: dict[str, Folder] = {}
-        self._open: dict[int, _Open] = {}
-        self._last_handle = 0
+        """`slots`: how many more files all runs together may open."""
+        self._mounts = MountTable(mounts, quotas)
+        self._log, self._chunk_bytes = log, chunk_bytes
+        self._files = OpenFiles(slots)
         self.changed: dict[tuple[str, PathParts], None] = {}
-        """What was made or written to, by mount and path, in order."""
+        """What was created or written to, by mount and path, in order."""
         self._operations: dict[str, Callable[[str], str]] = {
-            "files.open": self._bound_to_bytes("files.open", calls.Open, self._open_file),
-            "files.read": self._bound_to_bytes("files.read", calls.Read, self._read),
-            "files.write": self._bound_to_bytes("files.write", calls.Write, self._write),
-            "files.truncate": self._bound("files.truncate", calls.Truncate, self._truncate),
-            "files.fstat": self._bound("files.fstat", calls.OfHandle, self._facts_of_open),
-            "files.close": self._bound("files.close", calls.Close, lambda _: None),
-            "files.stat": self._bound("files.stat", calls.Stat, self._facts),
-            "files.list": self._bound("files.list", calls.List, self._list),
-            "files.mkdir": self._bound("files.mkdir", calls.OfPath, self._make_folder),
-            "files.rmdir": self._bound("files.rmdir", calls.OfPath, self._remove_folder),
-            "files.remove": self._bound("files.remove", calls.OfPath, self._remove),
-            "files.rename": self._bound("files.rename", calls.Rename, self._rename),
-            "files.utime": self._bound("files.utime", calls.SetTimes, self._set_times),
-            "files.readlink": self._bound("files.readlink", calls.OfPath, self._read_link),
+            "files.open": self._with_bytes("files.open", requests.Open, self._open),
+            "files.read": self._with_bytes("files.read", requests.Read, self._read),
+            "files.write": self._with_bytes("files.write", requests.Write, self._write),
+            "files.truncate": self._in_json("files.truncate", requests.Truncate, self._truncate),
+            "files.fstat": self._in_json("files.fstat", requests.HandleRequest, self._fstat),
+            "files.close": self._in_json("files.close", requests.Close, lambda _: None),
+            "files.stat": self._in_json("files.stat", requests.Stat, self._stat),
+            "files.list": self._in_json("files.list", requests.List, self._list),
+            "files.mkdir": self._in_json("files.mkdir", requests.PathRequest, self._make_folder),
+            "files.rmdir": self._in_json("files.rmdir", requests.PathRequest, self._remove_folder),
+            "files.remove": self._in_json("files.remove", requests.PathRequest, self._remove),
+            "files.rename": self._in_json("files.rename", requests.Rename, self._rename),
+            "files.utime": self._in_json("files.utime", requests.SetTimes, self._set_times),
+            "files.readlink": self._in_json("files.readlink", requests.PathRequest, self._read_link),
         }
 
     @property
-    def operations(self) -> frozenset[str]:
+    def names(self) -> frozenset[str]:
+        """The operations that there are."""
         return frozenset(self._operations)
 
     def answer(self, operation: str, text: str) -> str:
-        """JSON text for JSON text; the bytes of files stand beside it, as `pack` has them.
+        """The operation's result as JSON text. Content of files stands beside the JSON, in the form of `pack`.
 
         Raises:
             FileRefused: the guest raises an `OSError` for it.
-            BadGuestCall: the guest's request cannot be read.
+            BadGuestCall: the request cannot be parsed.
         """
         return self._operations[operation](text)
 
-    def answer_at_once(self, operation: str, text: str) -> str | None:
-        """As `answer`, where nothing has to be waited for, so that the event loop may ask; else None.
+    def answer_without_blocking(self, operation: str, text: str) -> str | None:
+        """As `answer`, if that needs no waiting and so may run on the event loop; else None.
 
-        These are the facts and the content of small files in read-only folders that were used before: what a program
-        does a thousand times costs no change of threads.
+        Covers `stat` and the content of small files in read-only folders that are open already. Programs do this
+        thousands of times, and each change of threads that is saved counts.
         """
         length: int | None = None
+        request: requests.Open | requests.Stat
         if operation == "files.open":
-            opening = parse(calls.Open, operation, text)
-            call: calls.Open | calls.Stat = opening
-            wanted = opening.access == "r" and not (opening.create or opening.append or opening.truncate)
+            request = opening = parse(requests.Open, operation, text)
             length = opening.ahead
+            covered = opening.access == "r" and not (opening.create or opening.append or opening.truncate)
         elif operation == "files.stat":
-            call = asking = parse(calls.Stat, operation, text)
-            wanted = asking.follow
+            request = parse(requests.Stat, operation, text)
+            covered = request.follow
         else:
             return None
-        if not wanted:
+        if not covered or request.closed:
             return None
-        mount = self._mount_of(call.path)
-        folder = self._folders.get(mount.guest) if mount is not None and mount.mode == "ro" else None
-        if call.closed or mount is None or not isinstance(folder, DiskFolder) or paths.parse(call.path).folder:
+        mount = self._mounts.mount_of(request.path)
+        if mount is None or mount.mode != "ro" or not self._mounts.is_open(mount):
+            return None
+        if paths.parse(request.path).folder:
             return None
         try:
-            with self._recorded("stat" if length is None else "read", call.path) as use:
-                facts, content = folder.at_once(use.found.parts, length)
-                use.bytes = len(content)
-        except WouldWait:
+            with self._access("stat" if length is None else "read", request.path) as access:
+                seen, content = access.found.folder.read_without_blocking(access.found.parts, length)
+                access.bytes = len(content)
+        except WouldBlock:
             return None
-        known = _wire(facts, mount)
-        return _json(known) if length is None else f"{_json({'handle': None, 'facts': known})}\n{pack(content)}"
+        facts = stat_fields(seen, mount)
+        if length is None:
+            return encode_json(facts)
+        return f"{encode_json({'handle': None, 'facts': facts})}\n{pack(content)}"
 
     def close(self) -> None:
-        """Close whatever the run has left open. Any number of times."""
-        for handle in list(self._open):
-            self._close(handle)
-        for folder in self._folders.values():
-            folder.close()
-        self._folders.clear()
+        """Close everything that the run left open. Idempotent."""
+        self._files.close_all()
+        self._mounts.close()
 
     def folder(self, mount: Mount) -> Folder:
-        """The mount's content, opened when it is first needed."""
-        folder = self._folders.get(mount.guest)
-        if folder is None:
-            if mount.path is None:
-                folder = MemoryFolder(mount.guest, mount.max_bytes, mount.max_files)
-            else:
-                folder = DiskFolder(mount.path, self._quotas.get(mount.guest))
-            self._folders[mount.guest] = folder
-        return folder
+        """The mount's content."""
+        return self._mounts.folder(mount)
 
-    def _bound(
-        self, operation: str, model: type[_CallT], method: Callable[[_CallT], JsonValue]
+    def _in_json(
+        self, operation: str, model: type[_RequestT], method: Callable[[_RequestT], JsonValue]
     ) -> Callable[[str], str]:
         def answer(text: str) -> str:
-            call = parse(model, operation, text)
-            for handle in call.closed:
-                self._close(handle)
-            return _json(method(call))
+            return encode_json(method(self._parsed(operation, model, text)))
 
         return answer
 
-    def _bound_to_bytes(
-        self, operation: str, model: type[_CallT], method: Callable[[_CallT, str], str]
+    def _with_bytes(
+        self, operation: str, model: type[_RequestT], method: Callable[[_RequestT, str], str]
     ) -> Callable[[str], str]:
-        """For an operation that carries bytes: they follow its arguments, or its answer, after a line feed."""
+        """For an operation that carries bytes: they follow its arguments, or its result, after a line feed."""
 
         def answer(text: str) -> str:
             head, _, packed = text.partition("\n")
-            call = parse(model, operation, head)
-            for handle in call.closed:
-                self._close(handle)
-            return method(call, packed)
+            return method(self._parsed(operation, model, head), packed)
 
         return answer
 
-    def _close(self, handle: int) -> None:
-        opened = self._open.pop(handle, None)
-        if opened is not None:
-            self._slots.release()
-            opened.file.close()
+    def _parsed(self, operation: str, model: type[_RequestT], text: str) -> _RequestT:
+        request = parse(model, operation, text)
+        for handle in request.closed:
+            self._files.close(handle)
+        return request
 
-    def _open_file(self, call: calls.Open, _: str) -> str:
-        how = OpenMode(
-            reads="r" in call.access,
-            writes="w" in call.access,
-            appends=call.append,
-            creates=call.create,
-            exclusively=call.exclusive,
-            truncates=call.truncate,
+    def _open(self, request: requests.Open, _: str) -> str:
+        mode = OpenMode(
+            reads="r" in request.access,
+            writes="w" in request.access,
+            appends=request.append,
+            creates=request.create,
+            exclusively=request.exclusive,
+            truncates=request.truncate,
         )
-        changes = how.writes or how.creates or how.truncates
-        if (how.truncates or how.appends) and not how.writes:
-            raise BadGuestCall("files.open: what truncates or appends also writes")
-        with self._recorded("write" if changes else "read", call.path, changes=changes) as use:
-            found = use.found
+        if (mode.truncates or mode.appends) and not mode.writes:
+            raise BadGuestCall("files.open: truncate and append need write access")
+        with self._access("write" if mode.changes else "read", request.path, changes=mode.changes) as access:
+            found = access.found
             if found.must_be_folder or not found.parts:
-                raise _error(errno.EISDIR)
-            if len(self._open) >= MAX_OPEN:
-                raise OSError(errno.EMFILE, f"a program may have {MAX_OPEN} files open at once: close some")
-            if not self._slots.acquire(blocking=False):
-                raise OSError(errno.ENFILE, "too many files are open in all programs together: try again later")
+                raise os_error(errno.EISDIR)
+            self._files.reserve()
             try:
-                file, made = found.folder.open(found.parts, how)
+                file, created = found.folder.open(found.parts, mode)
             except BaseException:
-                self._slots.release()
+                self._files.release()
                 raise
-            if made or how.truncates:
+            if created or mode.truncates:
                 self.changed[found.mount.guest, found.parts] = None
             try:
-                seen = file.facts()
-                ahead = file.read(0, call.ahead) if call.ahead and how.reads and seen.size else b""
+                seen = file.stat()
+                ahead = file.read(0, request.ahead) if request.ahead and mode.reads and seen.size else b""
             except BaseException:
                 file.close()
-                self._slots.release()
+                self._files.release()
                 raise
-            use.bytes = len(ahead)
-        answer: dict[str, JsonValue] = {"handle": None, "facts": _wire(seen, found.mount)}
-        if found.mount.mode == "ro" and len(ahead) < call.ahead:
-            file.close()  # the guest has all of it, and nothing that it could do would change it
-            self._slots.release()
+            access.bytes = len(ahead)
+        handle: int | None = None
+        if found.mount.mode == "ro" and len(ahead) < request.ahead:
+            file.close()  # the guest has the whole content, and can do nothing that would change it
+            self._files.release()
         else:
-            assert use.record is not None
-            self._last_handle += 1
-            self._open[self._last_handle] = _Open(file, found, how.reads, how.writes, use.record)
-            answer["handle"] = self._last_handle
-        return f"{_json(answer)}\n{pack(ahead)}"
+            assert access.record is not None
+            handle = self._files.add(GuestFile(file, found, mode, access.record))
+        return f"{encode_json({'handle': handle, 'facts': stat_fields(seen, found.mount)})}\n{pack(ahead)}"
 
-    def _read(self, call: calls.Read, _: str) -> str:
-        opened = self._of(call.handle)
-        if not opened.reads:
-            raise _refused(_error(errno.EBADF), "")
-        began = time.monotonic()
+    def _read(self, request: requests.Read, _: str) -> str:
+        opened = self._files.get(request.handle)
+        if not opened.mode.reads:
+            raise file_refused(os_error(errno.EBADF))
+        started = time.monotonic()
         try:
-            data = opened.file.read(call.at, min(call.length, self._chunk_bytes))
+            data = opened.file.read(request.at, min(request.length, self._chunk_bytes))
         except OSError as exc:
-            raise _refused(exc, "") from exc
-        opened.record = self._records.more(opened.record, len(data), began)
+            raise file_refused(exc) from exc
+        opened.record = self._log.add_bytes(opened.record, len(data), started)
         return pack(data)
 
-    def _write(self, call: calls.Write, packed: str) -> str:
-        opened = self._writable(call.handle)
+    def _write(self, request: requests.Write, packed: str) -> str:
+        opened = self._writable(request.handle)
         data = unpack(packed)
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            end = opened.file.write(call.at, data)
+            end = opened.file.write(request.at, data)
         except OSError as exc:
-            self._records.add(f"write {_name(opened)}", "deny", opened.found.mount.rule, began)
-            raise _refused(exc, "") from exc
-        opened.record = self._records.more(opened.record, len(data), began)
-        return _json(end)
+            self._log.add(f"write {opened.name}", "deny", opened.found.mount.rule, started)
+            raise file_refused(exc) from exc
+        opened.record = self._log.add_bytes(opened.record, len(data), started)
+        return encode_json(end)
 
-    def _truncate(self, call: calls.Truncate) -> JsonValue:
-        opened = self._writable(call.handle)
+    def _truncate(self, request: requests.Truncate) -> JsonValue:
+        opened = self._writable(request.handle)
         try:
-            opened.file.truncate(call.size)
+            opened.file.truncate(request.size)
         except OSError as exc:
-            self._records.add(f"truncate {_name(opened)}", "deny", opened.found.mount.rule, time.monotonic())
-            raise _refused(exc, "") from exc
+            self._log.add(f"truncate {opened.name}", "deny", opened.found.mount.rule, time.monotonic())
+            raise file_refused(exc) from exc
         return None
 
-    def _facts_of_open(self, call: calls.OfHandle) -> JsonValue:
-        opened = self._of(call.handle)
+    def _fstat(self, request: requests.HandleRequest) -> JsonValue:
+        opened = self._files.get(request.handle)
         try:
-            return _wire(opened.file.facts(), opened.found.mount)
+            return stat_fields(opened.file.stat(), opened.found.mount)
         except OSError as exc:
-            raise _refused(exc, "") from exc
+            raise file_refused(exc) from exc
 
-    def _facts(self, call: calls.Stat) -> JsonValue:
-        with self._recorded("stat", call.path, virtual=True) as use:
-            if use.inner is not None:
+    def _stat(self, request: requests.Stat) -> JsonValue:
+        with self._access("stat", request.path, allow_virtual=True) as access:
+            if access.virtual_names is not None:
                 return [stat.S_IFDIR | 0o555, 0, 0, 2, 0, 0, 0, 0]
-            found = use.found
-            facts = found.folder.facts(found.parts, follow=call.follow or found.must_be_folder)
-            if found.must_be_folder and not stat.S_ISDIR(facts.mode):
-                raise _error(errno.ENOTDIR)
-            return _wire(facts, found.mount)
+            found = access.found
+            seen = found.folder.stat(found.parts, follow=request.follow or found.must_be_folder)
+            if found.must_be_folder and not stat.S_ISDIR(seen.mode):
+                raise os_error(errno.ENOTDIR)
+            return stat_fields(seen, found.mount)
 
-    def _list(self, call: calls.List) -> JsonValue:
-        with self._recorded("list", call.path, virtual=True) as use:
-            if use.inner is not None:
-                return {"entries": [text for name in sorted(use.inner) for text in (name, "d")], "more": False}
-            there = sorted(islice(use.found.folder.list(use.found.parts), MAX_NAMES + 1))
-            if len(there) > MAX_NAMES:
-                raise OSError(errno.EOVERFLOW, f"more than {MAX_NAMES:,} names in one folder")
-        start = 0 if call.after is None else bisect_right(there, call.after, key=lambda entry: entry[0])
+    def _list(self, request: requests.List) -> JsonValue:
+        with self._access("list", request.path, allow_virtual=True) as access:
+            if access.virtual_names is not None:
+                names = sorted(access.virtual_names)
+                return {"entries": [text for name in names for text in (name, "d")], "more": False}
+            found = sorted(islice(access.found.folder.list(access.found.parts), MAX_NAMES + 1))
+            if len(found) > MAX_NAMES:
+                raise OSError(errno.EOVERFLOW, f"the folder holds more than {MAX_NAMES:,} names")
+        start = 0 if request.after is None else bisect_right(found, request.after, key=lambda entry: entry[0])
         entries: list[JsonValue] = []
         size = 0
-        for index in range(start, len(there)):
-            name, kind = there[index]
+        for index in range(start, len(found)):
+            name, kind = found[index]
             size += len(name.encode()) + 8
             if entries and size > min(MAX_PAGE_BYTES, self._chunk_bytes):
                 return {"entries": entries, "more": True}
             entries += [name, kind]
         return {"entries": entries, "more": False}
 
-    def _make_folder(self, call: calls.OfPath) -> JsonValue:
-        with self._recorded("mkdir", call.path, changes=True, virtual=True) as use:
-            if use.inner is not None or not use.found.parts:
-                raise _error(errno.EEXIST)
-            use.found.folder.make_folder(use.found.parts)
+    def _make_folder(self, request: requests.PathRequest) -> JsonValue:
+        with self._access("mkdir", request.path, changes=True, allow_virtual=True) as access:
+            if access.virtual_names is not None or not access.found.parts:
+                raise os_error(errno.EEXIST)
+            access.found.folder.make_folder(access.found.parts)
         return None
 
-    def _remove_folder(self, call: calls.OfPath) -> JsonValue:
-        with self._recorded("rmdir", call.path, changes=True) as use:
-            use.found.folder.remove_folder(use.found.parts)
+    def _remove_folder(self, request: requests.PathRequest) -> JsonValue:
+        with self._access("rmdir", request.path, changes=True) as access:
+            access.found.folder.remove_folder(access.found.parts)
         return None
 
-    def _remove(self, call: calls.OfPath) -> JsonValue:
-        with self._recorded("remove", call.path, changes=True) as use:
-            if use.found.must_be_folder:
-                raise _error(errno.ENOTDIR)
-            use.found.folder.remove(use.found.parts)
-            self.changed.pop((use.found.mount.guest, use.found.parts), None)
+    def _remove(self, request: requests.PathRequest) -> JsonValue:
+        with self._access("remove", request.path, changes=True) as access:
+            found = access.found
+            if found.must_be_folder:
+                raise os_error(errno.ENOTDIR)
+            found.folder.remove(found.parts)
+            self.changed.pop((found.mount.guest, found.parts), None)
         return None
 
-    def _rename(self, call: calls.Rename) -> JsonValue:
+    def _rename(self, request: requests.Rename) -> JsonValue:
         with (
-            self._recorded("rename", call.path, changes=True) as source,
-            self._recorded("rename to", call.target, changes=True) as target,
+            self._access("rename", request.path, changes=True) as old,
+            self._access("rename to", request.target, changes=True) as new,
         ):
-            one, other = source.found, target.found
-            if one.mount is not other.mount:
-                raise OSError(
-                    errno.EXDEV, f"{one.mount.guest} and {other.mount.guest} are different mounts: copy, or shutil.move"
-                )
-            one.folder.rename(one.parts, other.parts)
-            guest, length = one.mount.guest, len(one.parts)
-            for mount, parts in list(self.changed):
-                if mount == guest and parts[:length] == one.parts:
-                    del self.changed[mount, parts]
-                    self.changed[mount, other.parts + parts[length:]] = None
-            self.changed[guest, other.parts] = None
+            source, target = old.found, new.found
+            if source.mount is not target.mount:
+                both = f"{source.mount.guest} and {target.mount.guest}"
+                raise OSError(errno.EXDEV, f"{both} are different mounts; copy the file, or use shutil.move")
+            source.folder.rename(source.parts, target.parts)
+            self._rename_changed(source.mount.guest, source.parts, target.parts)
         return None
 
-    def _set_times(self, call: calls.SetTimes) -> JsonValue:
+    def _rename_changed(self, guest: str, source: PathParts, target: PathParts) -> None:
+        for mount, parts in list(self.changed):
+            if mount == guest and parts[: len(source)] == source:
+                del self.changed[mount, parts]
+                self.changed[mount, target + parts[len(source) :]] = None
+        self.changed[guest, target] = None
+
+    def _set_times(self, request: requests.SetTimes) -> JsonValue:
         now = time.time_ns()
-        accessed = now if call.accessed_ns is None else call.accessed_ns
-        modified = now if call.modified_ns is None else call.modified_ns
-        with self._recorded("utime", call.path, changes=True) as use:
-            use.found.folder.set_times(use.found.parts, accessed, modified)
+        accessed = now if request.accessed_ns is None else request.accessed_ns
+        modified = now if request.modified_ns is None else request.modified_ns
+        with self._access("utime", request.path, changes=True) as access:
+            access.found.folder.set_times(access.found.parts, accessed, modified)
         return None
 
-    def _read_link(self, call: calls.OfPath) -> JsonValue:
-        with self._recorded("readlink", call.path, virtual=True) as use:
-            if use.inner is not None:
-                raise _error(errno.EINVAL)
-            return use.found.folder.read_link(use.found.parts)
+    def _read_link(self, request: requests.PathRequest) -> JsonValue:
+        with self._access("readlink", request.path, allow_virtual=True) as access:
+            if access.virtual_names is not None:
+                raise os_error(errno.EINVAL)
+            return access.found.folder.read_link(access.found.parts)
 
-    def _recorded(self, verb: str, path: str, *, changes: bool = False, virtual: bool = False) -> "_Use":
-        return _Use(self, self._records, verb, path, changes, virtual)
+    def _access(self, verb: str, path: str, *, changes: bool = False, allow_virtual: bool = False) -> PathAccess:
+        return PathAccess(self._mounts, self._log, verb, path, changes=changes, allow_virtual=allow_virtual)
 
-    def find(self, path: str, *, virtual: bool) -> _Found | frozenset[str]:
-        """The mount and what is below it; or, where `virtual`, the names in a folder above the mounts.
-
-        Raises:
-            OSError: there is no mount there.
-        """
-        wanted = paths.parse(path)
-        mount = self._mount_of(path)
-        if mount is not None:
-            return _Found(mount, self.folder(mount), wanted.parts[len(mount.parts) :], wanted.folder)
-        above = {parts[len(wanted.parts)] for parts in self._mounts if parts[: len(wanted.parts)] == wanted.parts}
-        if above and virtual:
-            return frozenset(above)
-        mounted = ", ".join(mount.rule for mount in self._mounts.values())
-        raise OSError(errno.EACCES, f"outside the mounted folders: there are {mounted}")
-
-    def _mount_of(self, path: str) -> Mount | None:
-        try:
-            parts = paths.parse(path).parts
-        except OSError:
-            return None
-        mounts = (self._mounts.get(parts[:length]) for length in range(1, len(parts) + 1))
-        return next(filter(None, mounts), None)
-
-    def check_writable(self, mount: Mount) -> None:
-        """Raise `OSError` where the operator allows reading only."""
-        if not mount.writable:
-            others = " or ".join(other.rule for other in self._mounts.values() if other.writable)
-            instead = f"write below {others}" if others else "no mounted folder can be written to"
-            raise OSError(errno.EACCES, f"{mount.guest} is mounted read-only; {instead}")
-
-    def _of(self, handle: int) -> _Open:
-        opened = self._open.get(handle)
-        if opened is None:
-            raise _refused(_error(errno.EBADF), "")
-        return opened
-
-    def _writable(self, handle: int) -> _Open:
-        opened = self._of(handle)
-        if not opened.writes:
-            raise _refused(_error(errno.EBADF), "")
+    def _writable(self, handle: int) -> GuestFile:
+        opened = self._files.get(handle)
+        if not opened.mode.writes:
+            raise file_refused(os_error(errno.EBADF))
         self.changed[opened.found.mount.guest, opened.found.parts] = None
         return opened
-
-
-class _Use:
-    """The block in which a path is found and used: records it, and turns the system's errors into the guest's."""
-
-    def __init__(
-        self, session: FileOperations, records: AccessLog, verb: str, path: str, changes: bool, virtual: bool
-    ) -> None:
-        self._session, self._records = session, records
-        self._verb, self._path, self._changes, self._virtual = verb, path, changes, virtual
-        self._began = 0.0
-        self._found: _Found | None = None
-        self.inner: frozenset[str] | None = None
-        """The names in a folder above the mounts; None where a mount was found."""
-        self.bytes = 0
-        self.record: AccessEntry | None = None
-
-    @property
-    def found(self) -> _Found:
-        assert self._found is not None
-        return self._found
-
-    def __enter__(self) -> "_Use":
-        self._began = time.monotonic()
-        try:
-            there = self._session.find(self._path, virtual=self._virtual)
-            if isinstance(there, _Found):
-                self._found = there
-                if self._changes:
-                    self._session.check_writable(there.mount)
-            else:
-                self.inner = there
-        except OSError as exc:
-            raise self._failed(exc) from exc
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _: object) -> None:
-        if exc is None:
-            self._record("allow")
-        elif isinstance(exc, OSError):
-            raise self._failed(exc) from exc
-
-    def _failed(self, exc: OSError) -> FileRefused:
-        self._record("deny" if exc.errno in _DENIED else "allow")
-        return _refused(exc, self._path)
-
-    def _record(self, decision: Literal["allow", "deny"]) -> None:
-        rule = "" if self.inner is not None else NO_RULE if self._found is None else self._found.mount.rule
-        what = f"{self._verb} {shown(self._path)}"
-        self.record = self._records.add(what, decision, rule, self._began, self.bytes)
-
-
-def _wire(facts: FileStat, mount: Mount) -> JsonValue:
-    """What the guest makes a `stat_result` of.
-
-    Its device is a hash of the mount and the device there: below one folder of overlayfs an inode is no name for a file
-    without its device.
-    """
-    mode = facts.mode if mount.writable else facts.mode & ~0o222
-    device = crc32(f"{facts.device} {mount.guest}".encode())
-    times: list[JsonValue] = [facts.accessed_ns, facts.modified_ns, facts.changed_ns]
-    return [mode, facts.inode, device, facts.links, facts.size, *times]
-
-
-def pack(data: bytes) -> str:
-    """Bytes as text: base64, unless they are ASCII, as most of what is long is. The other side is `open_files.py`."""
-    if data.isascii() and b"\0" not in data:
-        return "a" + data.decode()
-    return "b" + b2a_base64(data, newline=False).decode()
-
-
-def unpack(text: str) -> bytes:
-    """What the guest packed. Raises `BadGuestCall`."""
-    try:
-        if text.startswith("a"):
-            return text[1:].encode("ascii")
-        if text.startswith("b"):
-            return a2b_base64(text[1:], strict_mode=True)
-    except ValueError as exc:  # binascii's error is one, and so are Unicode's
-        raise BadGuestCall(f"the bytes of a file: {exc}") from None
-    raise BadGuestCall("the bytes of a file begin with a or b")
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
-
-
-def _refused(exc: OSError, path: str) -> FileRefused:
-    return FileRefused(errno.errorcode.get(exc.errno or 0, "EIO"), exc.strerror or str(exc), path)
-
-
-def _name(opened: _Open) -> str:
-    return shown("/".join((opened.found.mount.guest, *opened.found.parts)))

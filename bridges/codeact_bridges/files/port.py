@@ -1,21 +1,27 @@
-"""What a mount can do. Everything blocks; everything that cannot be done is an `OSError`.
+"""The port of a mount's content.
 
-A path is the names below the mount, none of them empty, `.` or `..`, without `/` and NUL: `paths.py` sees to it.
+Every method blocks, except `read_without_blocking`, and raises `OSError` when it fails. A path is the tuple of names
+below the mount. No name is empty, `.` or `..`, or contains `/` or NUL: `paths.py` ensures it.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-PathParts: TypeAlias = tuple[str, ...]
+from codeact_bridges.files.paths import PathParts
 
 EntryKind: TypeAlias = Literal["f", "d", "l", "o"]
-"""A file, a folder, a link, something else."""
+"""A file, a folder, a symbolic link, anything else."""
+
+
+class WouldBlock(Exception):
+    """An answer may need a disk or a network. Ask again on a thread that may wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMode:
-    """In which way a file is opened."""
+    """How a file is opened."""
 
     reads: bool = True
     writes: bool = False
@@ -24,10 +30,15 @@ class OpenMode:
     exclusively: bool = False
     truncates: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether opening or using the file can change the folder."""
+        return self.writes or self.creates or self.truncates
+
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What `stat` tells, without whose the file is."""
+    """`stat` fields shown to the guest. uid and gid are withheld."""
 
     mode: int
     device: int
@@ -40,34 +51,45 @@ class FileStat:
 
 
 class OpenFile(Protocol):
-    """An open file. It knows no position: every access names one."""
+    """An open file. It has no position: every access names an offset."""
 
     def read(self, at: int, length: int) -> bytes:
-        """The bytes from `at`: fewer than `length` only where the file ends."""
+        """The bytes from `at`. Fewer than `length` only at the end of the file."""
         ...
 
     def write(self, at: int | None, data: bytes) -> int:
-        """Write all of `data` at `at`, or at the end; returns where that ends."""
+        """Write all of `data` at `at`, or at the end for None. Returns the offset behind it."""
         ...
 
     def truncate(self, size: int) -> None: ...
 
-    def facts(self) -> FileStat: ...
+    def stat(self) -> FileStat: ...
 
     def close(self) -> None:
-        """Any number of times."""
+        """Idempotent."""
         ...
 
 
 class Folder(Protocol):
     """A mount's content."""
 
-    def open(self, parts: PathParts, how: OpenMode) -> tuple[OpenFile, bool]:
-        """The file, and whether it was made by this."""
+    def open(self, parts: PathParts, mode: OpenMode) -> tuple[OpenFile, bool]:
+        """The file, and whether this call created it."""
         ...
 
-    def facts(self, parts: PathParts, *, follow: bool) -> FileStat:
-        """Of what is there, or of the link itself."""
+    def stat(self, parts: PathParts, *, follow: bool) -> FileStat:
+        """The entry at `parts`. Without `follow`, a symbolic link itself."""
+        ...
+
+    def read_without_blocking(self, parts: PathParts, length: int | None = None) -> tuple[FileStat, bytes]:
+        """The entry at `parts` and, with `length`, all bytes of a regular file shorter than that.
+
+        May be called on the event loop, while another thread uses the folder.
+
+        Raises:
+            WouldBlock: this may have to wait, or the file has `length` bytes or more.
+            OSError: as `stat` and `open`.
+        """
         ...
 
     def list(self, parts: PathParts) -> Iterator[tuple[str, EntryKind]]: ...
@@ -79,7 +101,7 @@ class Folder(Protocol):
     def remove(self, parts: PathParts) -> None: ...
 
     def rename(self, source: PathParts, target: PathParts) -> None:
-        """As POSIX has it: an existing target of the same kind is replaced."""
+        """As in POSIX: an existing target of the same kind is replaced."""
         ...
 
     def set_times(self, parts: PathParts, accessed_ns: int, modified_ns: int) -> None: ...
@@ -87,5 +109,10 @@ class Folder(Protocol):
     def read_link(self, parts: PathParts) -> str: ...
 
     def close(self) -> None:
-        """Any number of times. Files that are open stay so."""
+        """Idempotent. Open files stay open."""
         ...
+
+
+def os_error(number: int) -> OSError:
+    """The system's own error for this number."""
+    return OSError(number, os.strerror(number))

@@ -1,7 +1,7 @@
-"""How much there is under a mount that may be written to, and how much there may be.
+"""The size limits of a writable mount: bytes, and files and folders.
 
-Counted as it changes, and against what is really there: when a run first writes, every `RECOUNT_AFTER` changes, and
-before anything is refused. Shared by all runs of this process; one change at a time holds the lock.
+Usage is updated with each change and recounted from the folder itself: when a run first writes, after `RECOUNT_AFTER`
+changes, and before any refusal. Shared by all runs of this process; each change holds the lock.
 """
 
 import errno
@@ -16,48 +16,48 @@ from typing import Protocol
 from codeact_bridges.files.paths import MAX_DEPTH
 
 RECOUNT_AFTER = 10_000
-"""Changes. Others write into the folder too; counting it again costs about 2 µs for each file."""
+"""Changes between two recounts, which catch writes by other processes. A recount takes about 2 µs per file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is there."""
+    """The content of a folder."""
 
     bytes: int = 0
     entries: int = 0
-    """Files, folders and whatever else has a name."""
+    """Names: files, folders and everything else."""
     depth: int = 0
     """Levels of folders."""
 
 
-class Held(Protocol):
-    """An open file of ours: it takes room as long as it is open, even without a name."""
+class CountedFile(Protocol):
+    """A file that a run has open. It uses space as long as it is open, even without a name."""
 
     def key(self) -> tuple[int, int]:
-        """Which file it is, under whatever name."""
+        """The file's identity: device and inode."""
         ...
 
     def nameless_bytes(self) -> int:
-        """Its size if it has lost its last name, else 0."""
+        """The file's size if it has no name left, else 0."""
         ...
 
 
 class Quota:
-    """What may still be added under one mount."""
+    """The usage and limits of one mount."""
 
     def __init__(self, guest: str, max_bytes: int, max_files: int) -> None:
         self._guest, self._max_bytes, self._max_files = guest, max_bytes, max_files
         self._lock = threading.RLock()
         self._bytes = self._entries = 0
         self._changes = RECOUNT_AFTER
-        self._held: list[Held] = []
+        self._open_files: list[CountedFile] = []
 
     @contextmanager
     def change(self, count: Callable[[], Count]) -> Generator["Change"]:
-        """One change of what is there. What it took is given back when it fails.
+        """One change of the content. Its usage is given back when the block fails.
 
         Args:
-            count: looks at what is really there.
+            count: counts the folder's real content.
         """
         with self._lock:
             self._changes += 1
@@ -69,39 +69,37 @@ class Quota:
             except BaseException:
                 self._bytes -= change.bytes
                 self._entries -= change.entries
-                if change.bytes or change.entries:  # it may have happened in part
+                if change.bytes or change.entries:  # the change may be partly done
                     self._changes = RECOUNT_AFTER
                 raise
 
-    def forget(self) -> None:
-        """Count again at the next change: a run begins, and people may have been at the folder."""
+    def expire(self) -> None:
+        """Recount at the next change, because people may have changed the folder between two programs."""
         with self._lock:
             self._changes = RECOUNT_AFTER
 
-    def opened(self, file: Held) -> None:
+    def opened(self, file: CountedFile) -> None:
         with self._lock:
-            self._held.append(file)
+            self._open_files.append(file)
 
-    def closing(self, file: Held) -> None:
-        """To be called while it is still open."""
+    def closing(self, file: CountedFile) -> None:
+        """Call this before the file is closed."""
         with self._lock:
-            self._held.remove(file)
-            if not any(other.key() == file.key() for other in self._held):
+            self._open_files.remove(file)
+            if not any(other.key() == file.key() for other in self._open_files):
                 self._bytes -= file.nameless_bytes()
 
     def is_open(self, key: tuple[int, int]) -> bool:
-        return any(file.key() == key for file in self._held)
+        return any(file.key() == key for file in self._open_files)
 
     def take(self, count: Callable[[], Count], bytes_: int, entries: int) -> None:
-        """Count it in, or raise `OSError` (`EDQUOT`)."""
+        """Add to the usage, or raise `OSError` (`EDQUOT`) above a limit."""
         if not self._has_room(bytes_, entries):
             self._recount(count)
         if entries > 0 and self._entries + entries > self._max_files:
-            limit = f"max_files = {self._max_files:,}, and there are {self._entries:,} files and folders"
-            raise OSError(errno.EDQUOT, f"no room for another file under {self._guest}: {limit}")
+            raise no_room_for_file(self._guest, self._max_files, self._entries)
         if bytes_ > 0 and self._bytes + bytes_ > self._max_bytes:
-            limit = f"max_bytes = {self._max_bytes:,}, and {self._bytes:,} are taken"
-            raise OSError(errno.EDQUOT, f"no room for {bytes_:,} more bytes under {self._guest}: {limit}")
+            raise no_room_for_bytes(self._guest, bytes_, self._max_bytes, self._bytes)
         self._bytes += bytes_
         self._entries += entries
 
@@ -111,15 +109,15 @@ class Quota:
         )
 
     def _recount(self, count: Callable[[], Count]) -> None:
-        there = count()
-        nameless = {file.key(): file.nameless_bytes() for file in self._held}
-        self._bytes, self._entries = there.bytes + sum(nameless.values()), there.entries
+        counted = count()
+        nameless = {file.key(): file.nameless_bytes() for file in self._open_files}
+        self._bytes, self._entries = counted.bytes + sum(nameless.values()), counted.entries
         self._changes = 0
 
 
 @dataclass(slots=True)
 class Change:
-    """What one change has taken so far."""
+    """The usage that one change has added so far."""
 
     _quota: Quota
     _count: Callable[[], Count]
@@ -127,17 +125,29 @@ class Change:
     entries: int = 0
 
     def take(self, bytes_: int = 0, entries: int = 0) -> None:
-        """Take so much, or give it back where it is negative. Raises `OSError` (`EDQUOT`) where that is not left."""
-        # A recount in here sees nothing of what this change took before: it is not there yet.
+        """Add to the usage; negative amounts give back. Raises `OSError` (`EDQUOT`) above a limit."""
+        # A recount here cannot double-count this change: its bytes are not on disk yet.
         self._quota.take(self._count, bytes_, entries)
         self.bytes += bytes_
         self.entries += entries
 
 
-def count(folder: int) -> Count:
-    """What there is below an open folder, down to twice the levels that a guest may make. Follows nothing.
+def no_room_for_file(guest: str, max_files: int, entries: int) -> OSError:
+    """The error for one file or folder too many under the mount `guest`."""
+    limit = f"max_files = {max_files:,}, and it holds {entries:,} files and folders"
+    return OSError(errno.EDQUOT, f"no room for another file under {guest}: {limit}")
 
-    A file with several names counts for each.
+
+def no_room_for_bytes(guest: str, more: int, max_bytes: int, used: int) -> OSError:
+    """The error for `more` bytes too many under the mount `guest`."""
+    limit = f"max_bytes = {max_bytes:,}, and {used:,} are used"
+    return OSError(errno.EDQUOT, f"no room for {more:,} more bytes under {guest}: {limit}")
+
+
+def count(folder: int) -> Count:
+    """The content of an open folder, down to twice the depth that a guest may create. Follows no links.
+
+    A file with several names counts once for each.
     """
     total = entries = deepest = 0
     levels = [(os.dup(folder), os.scandir(folder))]
@@ -162,7 +172,7 @@ def count(folder: int) -> Count:
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 below = os.open(entry.name, flags, dir_fd=above)
             except OSError:
-                continue  # gone, or not ours to read: its name counts
+                continue  # removed meanwhile, or not readable: only its name counts
             levels.append((below, os.scandir(below)))
     finally:
         for above, there in levels:

@@ -1,14 +1,14 @@
-"""What a guest may ask of its files, parsed once. The other side is `guest/runtime/codeact_guest/files.py`."""
+"""The arguments of the file operations, parsed once. The guest's side is `guest/runtime/codeact_guest/files/`."""
 
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_OFFSET = 1 << 53
-"""Beyond what any file system has, and exact in every JSON reader."""
+"""Larger than any file, and exact in every JSON parser."""
 
 MAX_AHEAD = 1 << 20
-"""Bytes that a guest may ask for along with a file it opens."""
+"""Bytes of content that may come with the result of `files.open`."""
 
 Path: TypeAlias = Annotated[str, Field(max_length=8_000)]
 Handle: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -16,16 +16,16 @@ Offset: TypeAlias = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
 Nanoseconds: TypeAlias = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
 
 
-class Call(BaseModel):
-    """What every operation takes."""
+class FileRequest(BaseModel):
+    """The arguments that every operation takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     closed: Annotated[list[Handle], Field(max_length=1_000)] = []
-    """Files that the guest has closed since it last asked; telling so alone would cost a round trip."""
+    """Handles that the guest has closed since its last request. A request of their own would cost a round trip."""
 
 
-class Open(Call):
+class Open(FileRequest):
     """`files.open`."""
 
     path: Path
@@ -35,10 +35,10 @@ class Open(Call):
     exclusive: bool = False
     truncate: bool = False
     ahead: Annotated[int, Field(ge=0, le=MAX_AHEAD)] = 0
-    """How many bytes from the beginning come with the answer."""
+    """How many bytes from the start of the file come with the result."""
 
 
-class Read(Call):
+class Read(FileRequest):
     """`files.read`."""
 
     handle: Handle
@@ -46,54 +46,54 @@ class Read(Call):
     length: Annotated[int, Field(ge=0)]
 
 
-class Write(Call):
-    """`files.write`; `at` null is the end of the file. The bytes follow (`session.py`)."""
+class Write(FileRequest):
+    """`files.write`; `at` null is the end of the file. The bytes follow the arguments (`encoding.py`)."""
 
     handle: Handle
     at: Offset | None
 
 
-class Truncate(Call):
+class Truncate(FileRequest):
     """`files.truncate`."""
 
     handle: Handle
     size: Offset
 
 
-class OfHandle(Call):
+class HandleRequest(FileRequest):
     """`files.fstat`."""
 
     handle: Handle
 
 
-class Stat(Call):
+class Stat(FileRequest):
     """`files.stat`."""
 
     path: Path
     follow: bool = True
 
 
-class List(Call):
-    """`files.list`; `after` is the last name of the page before."""
+class List(FileRequest):
+    """`files.list`; `after` is the last name of the previous page."""
 
     path: Path
     after: str | None = None
 
 
-class OfPath(Call):
+class PathRequest(FileRequest):
     """`files.mkdir`, `files.rmdir`, `files.remove`, `files.readlink`."""
 
     path: Path
 
 
-class Rename(Call):
+class Rename(FileRequest):
     """`files.rename`."""
 
     path: Path
     target: Path
 
 
-class SetTimes(Call):
+class SetTimes(FileRequest):
     """`files.utime`; nanoseconds since 1970, or null for now."""
 
     path: Path
@@ -101,5 +101,5 @@ class SetTimes(Call):
     modified_ns: Nanoseconds | None
 
 
-class Close(Call):
-    """`files.close`: nothing but `closed`."""
+class Close(FileRequest):
+    """`files.close`: has only `closed`."""

@@ -1,8 +1,8 @@
-"""From a folder's descriptor to something below it, and never further. POSIX only.
+"""Opens something below a folder's descriptor, and never outside it. POSIX only.
 
-Linux 5.6 has a system call that promises it: `openat2` with `RESOLVE_BENEATH`. Elsewhere, and where a container's
-filter refuses that call, `walk` goes name by name with `O_NOFOLLOW` and reads links itself. No path is ever compared as
-text.
+Linux 5.6 has a system call that guarantees it: `openat2` with `RESOLVE_BENEATH`. Elsewhere, and where a container's
+seccomp filter refuses that call, `walk` opens name by name with `O_NOFOLLOW` and resolves links itself. Paths are never
+compared as text.
 """
 
 import ctypes
@@ -14,19 +14,20 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeAlias
 
-from codeact_bridges.files.port import PathParts
+from codeact_bridges.files.paths import PathParts
+from codeact_bridges.files.port import WouldBlock
 
 O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
-"""A descriptor that names a place and opens nothing. Without it (macOS) the file is opened for reading."""
+"""A descriptor that refers to a file without opening it. Where it is missing (macOS) the file is opened for reading."""
 
 MAX_LINKS = 40
-"""As Linux has it."""
+"""As on Linux."""
 
 MAX_RETRIES = 32
-"""How often a path is looked up again because something in it was renamed meanwhile."""
+"""How often a lookup is retried because a part of the path was renamed meanwhile."""
 
 ALWAYS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK if sys.platform != "win32" else 0
-"""`O_NONBLOCK`: opening a FIFO would wait for its other end."""
+"""`O_NONBLOCK`, because opening a FIFO waits for its other end."""
 
 _OPENAT2 = 437
 _RESOLVE_NO_XDEV = 0x01
@@ -36,41 +37,37 @@ _RESOLVE_BENEATH = 0x08
 _RESOLVE_CACHED = 0x20
 
 _LOCAL = (0xEF53, 0x58465342, 0x9123683E, 0x01021994, 0xF2F52010)
-"""ext2 to ext4, XFS, Btrfs, tmpfs, F2FS: what they have in memory they give without asking anybody."""
+"""ext2 to ext4, XFS, Btrfs, tmpfs, F2FS: file systems that serve cached data without asking anything else."""
 
 Opener: TypeAlias = Callable[[int, PathParts, int, bool, int], int]
 
 
 def open_beneath(root: int, parts: PathParts, flags: int, *, follow: bool, mode: int = 0o666) -> int:
-    """A descriptor for what lies at `parts` below the folder `root`.
+    """A descriptor for the entry at `parts` below the folder `root`.
 
     Args:
         root: the descriptor of a folder.
         parts: names, none of them empty, `.` or `..`, none with `/` or NUL.
         flags: for `os.open`. `ALWAYS` and `O_NOFOLLOW` (where not `follow`) are added.
         follow: whether symbolic links are followed, wherever in the path; they must stay below `root`.
-        mode: for a file that this makes.
+        mode: for a file that this creates.
 
     Raises:
-        OSError: `EACCES` where a link leads out or must not be followed.
+        OSError: `EACCES` if a link leads out or must not be followed.
     """
     opener = _openat2 if has_openat2() else walk
     return opener(root, parts, flags, follow, mode)
 
 
-class WouldWait(Exception):
-    """It is not certain that this can be had without waiting for a disk or a network."""
-
-
-def place_at_once(root: int, parts: PathParts) -> int:
-    """As `open_beneath` with `O_PATH` and links followed, from what the kernel has in memory. Raises `WouldWait`."""
+def place_without_blocking(root: int, parts: PathParts) -> int:
+    """As `open_beneath` with `O_PATH` and links followed, from the kernel's caches only. Raises `WouldBlock`."""
     if not has_openat2():
-        raise WouldWait
+        raise WouldBlock
     return _openat2(root, parts, O_PATH, True, 0, _RESOLVE_CACHED | _RESOLVE_NO_XDEV)
 
 
 def is_local(folder: int) -> bool:
-    """Whether what is there lies on this machine, as far as `place_at_once` goes from it."""
+    """Whether the folder is on a local file system, as far as `place_without_blocking` goes below it."""
     if sys.platform != "linux":
         return False
     about = (ctypes.c_long * 32)()  # more than any `struct statfs`, which begins with the type
@@ -79,7 +76,7 @@ def is_local(folder: int) -> bool:
 
 @cache
 def has_openat2() -> bool:
-    """Whether this kernel has the call and lets us use it."""
+    """Whether this kernel has the system call and permits it."""
     if sys.platform != "linux":
         return False
     try:
@@ -116,7 +113,7 @@ def _openat2(root: int, parts: PathParts, flags: int, follow: bool, mode: int, m
     if not follow:
         resolve |= _RESOLVE_NO_SYMLINKS
         flags |= os.O_NOFOLLOW
-    # A place that is only named takes no other flag, or the call fails with EINVAL.
+    # With O_PATH the call fails with EINVAL for most other flags.
     flags |= os.O_CLOEXEC if flags & O_PATH else ALWAYS
     how = _OpenHow(flags, mode if flags & os.O_CREAT else 0, resolve)
     path = "/".join(parts).encode() or b"."
@@ -126,23 +123,23 @@ def _openat2(root: int, parts: PathParts, flags: int, follow: bool, mode: int, m
         opened = call(ctypes.c_long(_OPENAT2), ctypes.c_int(root), ctypes.c_char_p(path), ctypes.byref(how), size)
         if opened >= 0:
             if not follow and flags & O_PATH and stat.S_ISLNK(os.fstat(opened).st_mode):
-                os.close(opened)  # at the end of a path, a link may be named; nobody here wants it
+                os.close(opened)  # O_PATH and O_NOFOLLOW open a link at the end of the path itself
                 raise not_followed()
             return opened
         code = ctypes.get_errno()
         if more and code not in (errno.ENOENT, errno.ENOTDIR):
-            raise WouldWait
+            raise WouldBlock
         if code == errno.EXDEV:
             raise leads_out()
         if code == errno.ELOOP and not follow:
             raise not_followed()
         if code not in (errno.EAGAIN, errno.EINTR):
             raise OSError(code, os.strerror(code))
-    raise OSError(errno.EAGAIN, "the folder changes too fast")
+    raise OSError(errno.EAGAIN, "the folder changes too fast; try again later")
 
 
 def walk(root: int, parts: PathParts, flags: int, follow: bool, mode: int) -> int:
-    """`open_beneath` name by name. Each folder on the way is held open, so `..` in a link goes where we came from."""
+    """`open_beneath`, name by name. Each folder on the way stays open, so `..` in a link returns to its parent."""
     held = [os.dup(root)]
     try:
         return _walk(held, list(reversed(parts)), flags, follow, mode)
@@ -176,7 +173,7 @@ def _walk(held: list[int], ahead: list[str], flags: int, follow: bool, mode: int
             except OSError as exc:
                 if exc.errno != errno.EINVAL:
                     raise
-                target = name  # no link any more: look again
+                target = name  # not a link any more: look it up again
             if target.startswith("/"):
                 raise leads_out()
             ahead.extend(reversed(target.split("/")))
@@ -185,7 +182,7 @@ def _walk(held: list[int], ahead: list[str], flags: int, follow: bool, mode: int
         try:
             opened = os.open(name, step | os.O_NOFOLLOW, mode, dir_fd=held[-1])
         except OSError as exc:
-            # It may have become a link since; a folder's own error for that is ENOTDIR.
+            # It may have become a link meanwhile; with O_DIRECTORY the error for that is ENOTDIR.
             if exc.errno not in (errno.ELOOP, errno.ENOTDIR) or not _is_link(name, held[-1]):
                 raise
         else:
@@ -197,7 +194,7 @@ def _walk(held: list[int], ahead: list[str], flags: int, follow: bool, mode: int
             os.close(opened)
         retries += 1
         if retries > MAX_RETRIES:
-            raise OSError(errno.EAGAIN, "the folder changes too fast")
+            raise OSError(errno.EAGAIN, "the folder changes too fast; try again later")
         ahead.append(name)
 
 
@@ -218,10 +215,10 @@ def _is_link(name: str, folder: int) -> bool:
 
 
 def leads_out() -> OSError:
-    """For a link to something that is not below the mount."""
-    return OSError(errno.EACCES, "a link that leads out of the mounted folder is not followed")
+    """The error for a link to something outside the mount."""
+    return OSError(errno.EACCES, "a symbolic link that leads out of the mounted folder is not followed")
 
 
 def not_followed() -> OSError:
-    """For a link where something would be changed."""
-    return OSError(errno.EACCES, "this is, or lies behind, a symbolic link: what changes something follows none")
+    """The error for a link in the path of a change."""
+    return OSError(errno.EACCES, "the path contains a symbolic link, which operations that change files do not follow")

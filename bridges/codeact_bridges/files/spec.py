@@ -1,4 +1,4 @@
-"""A line of `codeact.files`, as the configuration file has it."""
+"""An entry of `codeact.files`, as written in the configuration file."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -15,24 +15,24 @@ def _size(value: object) -> object:
 
 
 Size: TypeAlias = Annotated[int, BeforeValidator(_size), Field(ge=1, lt=1 << 60)]
-"""A number of bytes, or a text like `200MB` or `1 GiB`."""
+"""A number of bytes, or text like `200MB` or `1 GiB`."""
 
 
 class FolderSpec(BaseModel, extra="forbid", frozen=True):
-    """A folder that programs may use, by the name they find it under (`codeact.files."/data"`)."""
+    """A folder that programs may use. Its key is the guest's path (`codeact.files."/data"`)."""
 
     path: str | None = Field(default=None, min_length=1, max_length=4_000)
-    """The folder on this machine; relative ones start beside the configuration file. None for `temp`."""
+    """The folder on this machine, relative to the configuration file's folder. None for `temp`."""
 
     mode: Mode = "ro"
     """`ro`: read. `rw`: read and write. `temp`: in memory, and gone with the run."""
 
     max_bytes: Size | None = None
-    """How much there may be under it, everything counted. By default 1 GB for `rw` and 64 MB for `temp`."""
+    """Most bytes in the folder, including what is there already. By default 1 GB for `rw` and 64 MB for `temp`."""
 
     max_files: int | None = Field(default=None, ge=1, le=10_000_000)
-    """How many files and folders there may be under it. By default 10,000."""
+    """Most files and folders in the folder, including those there already. By default 10,000."""
 
     def mount(self, guest: str, path: Path | None) -> Mount:
-        """What comes of it, with the path expanded. Raises `BadMount`."""
+        """The checked mount; `path` is `self.path`, expanded. Raises `BadMount`."""
         return mount(guest, self.mode, path, self.max_bytes, self.max_files)

@@ -1,4 +1,4 @@
-"""What a run is lent, and what it leaves in its account."""
+"""The files bridge, opened for a run, and what it adds to the run's usage."""
 
 import base64
 import json
@@ -17,15 +17,15 @@ from codeact_bridges.errors import FileRefused
 from codeact_bridges.files.access_log import MAX_ALLOWED, MAX_DENIED
 from codeact_bridges.files.bridge import FilesBridge
 from codeact_bridges.files.changed_files import MAX_FILES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES
+from codeact_bridges.files.encoding import pack
 from codeact_bridges.files.mounts import mount
-from codeact_bridges.files.operations import pack
 from codeact_bridges.values import ProducedFile
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 class Run:
-    """One run that was lent the bridge."""
+    """A run for which the bridge is open."""
 
     def __init__(self, opened: OpenBridge, usage: Usage) -> None:
         self.opened, self.usage = opened, usage
@@ -62,7 +62,7 @@ async def produced(bridge: FilesBridge, files: dict[str, bytes]) -> dict[str, Pr
     return {file.path: file for file in run.usage.produced}
 
 
-async def test_the_guest_is_told_of_the_mounts_and_where_it_begins(bridge: FilesBridge) -> None:
+async def test_the_guest_learns_the_mounts_and_its_first_working_folder(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
         assert run.opened.init["files"] == {
             "mounts": [{"path": "/out", "mode": "rw"}, {"path": "/scratch", "mode": "temp"}],
@@ -71,7 +71,7 @@ async def test_the_guest_is_told_of_the_mounts_and_where_it_begins(bridge: Files
         }
 
 
-async def test_what_a_run_makes_is_told_with_where_it_lies(bridge: FilesBridge, tmp_path: Path) -> None:
+async def test_created_files_are_reported_with_their_place_on_this_machine(bridge: FilesBridge, tmp_path: Path) -> None:
     files = await produced(bridge, {"/out/a b.csv": b"x,y\n", "/scratch/gone.csv": b"x"})
 
     (file,) = files.values()
@@ -79,7 +79,7 @@ async def test_what_a_run_makes_is_told_with_where_it_lies(bridge: FilesBridge, 
     assert file.uri == (tmp_path / "a b.csv").as_uri()
 
 
-async def test_images_and_small_texts_come_along_and_nothing_else(bridge: FilesBridge) -> None:
+async def test_only_images_and_small_texts_are_included_as_content(bridge: FilesBridge) -> None:
     files = await produced(
         bridge,
         {
@@ -93,13 +93,13 @@ async def test_images_and_small_texts_come_along_and_nothing_else(bridge: FilesB
         },
     )
 
-    along = {path: file.mime_type for path, file in files.items() if file.base64 is not None}
-    assert along == {"/out/plot.dat": "image/png", "/out/note.txt": "text/plain", "/out/page.html": "text/html"}
+    included = {path: file.mime_type for path, file in files.items() if file.base64 is not None}
+    assert included == {"/out/plot.dat": "image/png", "/out/note.txt": "text/plain", "/out/page.html": "text/html"}
     assert base64.b64decode(files["/out/plot.dat"].base64 or "") == PNG
     assert len(files) == 7
 
 
-async def test_a_file_is_told_under_its_last_name_and_not_if_it_is_gone(bridge: FilesBridge) -> None:
+async def test_a_file_is_reported_under_its_last_name_and_a_removed_one_is_not(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
         await run.call("files.mkdir", path="/out/d")
         for name in ("a", "b", "d/c"):
@@ -111,7 +111,7 @@ async def test_a_file_is_told_under_its_last_name_and_not_if_it_is_gone(bridge: 
     assert {file.path for file in run.usage.produced} == {"/out/z", "/out/e/c"}
 
 
-async def test_a_file_that_was_only_read_or_opened_is_not_told(bridge: FilesBridge, tmp_path: Path) -> None:
+async def test_a_file_that_was_only_opened_or_read_is_not_reported(bridge: FilesBridge, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("old")
     async with run_of(bridge) as run:
         await run.call("files.open", path="/out/f")
@@ -120,11 +120,11 @@ async def test_a_file_that_was_only_read_or_opened_is_not_told(bridge: FilesBrid
     assert run.usage.produced == []
 
 
-async def test_a_bounded_number_of_files_is_told(bridge: FilesBridge) -> None:
+async def test_a_limited_number_of_files_is_reported(bridge: FilesBridge) -> None:
     assert len(await produced(bridge, {f"/out/{number}": b"" for number in range(MAX_FILES + 20)})) == MAX_FILES
 
 
-async def test_records_are_bounded_and_what_is_beyond_is_summed_up(bridge: FilesBridge) -> None:
+async def test_access_records_are_limited_and_one_record_sums_up_the_rest(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
         for _ in range(MAX_ALLOWED + 5):
             await run.call("files.stat", path="/out")
@@ -137,7 +137,7 @@ async def test_records_are_bounded_and_what_is_beyond_is_summed_up(bridge: Files
     assert whats.count("5 more accesses") == 2
 
 
-async def test_every_program_of_a_session_has_its_own_account(bridge: FilesBridge) -> None:
+async def test_every_program_of_a_session_has_its_own_usage(bridge: FilesBridge) -> None:
     async with run_of(bridge) as run:
         opened = await run.call("files.open", path="/out/f", access="w", create=True)
         assert run.opened.flush is not None
@@ -155,7 +155,7 @@ async def test_every_program_of_a_session_has_its_own_account(bridge: FilesBridg
     assert [file.size_bytes for file in run.usage.produced] == [5]
 
 
-async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> None:
+async def test_no_descriptor_stays_open_after_a_run(bridge: FilesBridge) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         async with run_of(bridge) as run:
@@ -166,7 +166,7 @@ async def test_nothing_is_left_open_when_a_run_is_over(bridge: FilesBridge) -> N
             await anyio.lowlevel.checkpoint()
 
 
-async def test_two_runs_do_not_share_what_is_in_memory(bridge: FilesBridge) -> None:
+async def test_two_runs_do_not_share_a_temp_folder(bridge: FilesBridge) -> None:
     async with run_of(bridge) as one, run_of(bridge) as other:
         await one.write("/scratch/f", b"x")
         assert (await one.call("files.list", path="/scratch"))["entries"] == ["f", "f"]

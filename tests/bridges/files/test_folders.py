@@ -1,14 +1,16 @@
-"""A folder on this machine and one in memory do the same."""
+"""Folders on this machine and in memory behave alike."""
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from codeact_bridges.files import safe_open
 from codeact_bridges.files.disk_folder import DiskFolder
 from codeact_bridges.files.memory_folder import MemoryFolder
-from codeact_bridges.files.port import Folder, OpenMode
+from codeact_bridges.files.port import Folder, OpenMode, WouldBlock
 from codeact_bridges.files.quota import Quota
 
 WRITE = OpenMode(writes=True, creates=True)
@@ -45,13 +47,13 @@ def number(act: Callable[[], object]) -> str:
     return errno.errorcode[caught.value.errno or 0]
 
 
-def test_opening_says_whether_it_made_the_file(folder: Folder) -> None:
-    first, made = folder.open(("f",), WRITE)
-    again, made_again = folder.open(("f",), WRITE)
+def test_opening_says_whether_it_created_the_file(folder: Folder) -> None:
+    first, created = folder.open(("f",), WRITE)
+    again, created_again = folder.open(("f",), WRITE)
     first.close()
     again.close()
 
-    assert (made, made_again) == (True, False)
+    assert (created, created_again) == (True, False)
 
 
 def test_writing_reading_and_truncating_anywhere(folder: Folder) -> None:
@@ -66,23 +68,23 @@ def test_writing_reading_and_truncating_anywhere(folder: Folder) -> None:
     file.truncate(4)
     file.truncate(6)
     assert file.read(0, 100) == b"\0\0\0a\0\0"
-    assert file.facts().size == 6
+    assert file.stat().size == 6
     file.close()
     file.close()
 
 
-def test_an_empty_write_far_behind_the_end_changes_nothing(folder: Folder) -> None:
+def test_an_empty_write_far_beyond_the_end_changes_nothing(folder: Folder) -> None:
     file, _ = folder.open(("f",), WRITE)
     file.write(5_000, b"")
 
-    assert file.facts().size == 0
+    assert file.stat().size == 0
     file.close()
 
 
 ERRORS: list[tuple[str, Callable[[Folder], object]]] = [
     ("ENOENT", lambda folder: folder.open(("none",), OpenMode())),
     ("ENOENT", lambda folder: folder.open(("none", "f"), WRITE)),
-    ("ENOENT", lambda folder: folder.facts(("none",), follow=True)),
+    ("ENOENT", lambda folder: folder.stat(("none",), follow=True)),
     ("ENOENT", lambda folder: folder.remove(("none",))),
     ("ENOENT", lambda folder: folder.remove_folder(("none",))),
     ("ENOENT", lambda folder: folder.rename(("none",), ("x",))),
@@ -111,7 +113,7 @@ ERRORS: list[tuple[str, Callable[[Folder], object]]] = [
 
 
 @pytest.mark.parametrize(("name", "act"), ERRORS)
-def test_what_cannot_be_done_is_the_same_error(folder: Folder, name: str, act: Callable[[Folder], object]) -> None:
+def test_both_folders_raise_the_same_errors(folder: Folder, name: str, act: Callable[[Folder], object]) -> None:
     put(folder, "f")
     folder.make_folder(("d",))
     put(folder, "d", "g")
@@ -136,14 +138,14 @@ def test_renaming_replaces_a_file_or_an_empty_folder(folder: Folder) -> None:
     assert list(folder.list(("e",))) == [("f", "f")]
 
 
-def test_an_open_file_stays_what_it_is_when_its_name_goes(folder: Folder) -> None:
+def test_an_open_file_keeps_its_content_after_its_name_is_removed(folder: Folder) -> None:
     file, _ = folder.open(("f",), WRITE)
     file.write(0, b"content")
     folder.remove(("f",))
     put(folder, "f", data=b"another")
 
     assert file.read(0, 100) == b"content"
-    assert file.facts().links == 0
+    assert file.stat().links == 0
     file.close()
     assert content(folder, "f") == b"another"
 
@@ -152,5 +154,21 @@ def test_times_are_set_to_the_nanosecond(folder: Folder) -> None:
     put(folder, "f")
     folder.set_times(("f",), 1, 1_500_000_000_123_456_789)
 
-    facts = folder.facts(("f",), follow=True)
-    assert (facts.accessed_ns, facts.modified_ns) == (1, 1_500_000_000_123_456_789)
+    seen = folder.stat(("f",), follow=True)
+    assert (seen.accessed_ns, seen.modified_ns) == (1, 1_500_000_000_123_456_789)
+
+
+def test_reading_without_blocking_gives_what_a_read_gives_or_says_that_it_would_block(folder: Folder) -> None:
+    put(folder, "f", data=b"content")
+    expected = content(folder, "f"), folder.stat(("f",), follow=True).size
+
+    try:
+        seen, read = folder.read_without_blocking(("f",), 1_000)
+    except WouldBlock:
+        assert isinstance(folder, MemoryFolder) or not can_read_without_blocking()
+    else:
+        assert (read, seen.size) == expected
+
+
+def can_read_without_blocking() -> bool:
+    return sys.platform == "linux" and safe_open.has_openat2()

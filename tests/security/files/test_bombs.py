@@ -1,11 +1,11 @@
-"""More than there may be: sparse files, files without names, many small ones, at the wrong moment."""
+"""More than the quota allows: sparse files, files without names, many small files, writes by others meanwhile."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mounted import Mounted, mounted_below, quotas_of, session_of
+from mounted import Mounted, mounted_below, operations_on, quotas_of
 
 from codeact_bridges.errors import FileRefused
 from codeact_bridges.files.mounts import mount
@@ -27,7 +27,7 @@ def used(mounted: Mounted) -> int:
 
 
 @FOLDERS
-def test_a_file_grows_as_far_as_there_is_room_and_no_further(small: Mounted, folder: str) -> None:
+def test_a_file_cannot_grow_beyond_the_quota(small: Mounted, folder: str) -> None:
     small.write(f"{folder}/a", bytes(6_000))
     handle = small.open(f"{folder}/b")
     small.put(handle, bytes(4_000))
@@ -39,7 +39,7 @@ def test_a_file_grows_as_far_as_there_is_room_and_no_further(small: Mounted, fol
 
 
 @FOLDERS
-def test_a_hole_counts_as_if_it_were_full(small: Mounted, folder: str) -> None:
+def test_a_hole_in_a_sparse_file_counts_as_bytes(small: Mounted, folder: str) -> None:
     handle = small.open(f"{folder}/f")
 
     assert small.why_not("files.write", "ax", handle=handle, at=1 << 40)[0] == "EDQUOT"
@@ -50,7 +50,7 @@ def test_a_hole_counts_as_if_it_were_full(small: Mounted, folder: str) -> None:
 
 
 @FOLDERS
-def test_appending_takes_room_wherever_the_guest_says_it_writes(small: Mounted, folder: str) -> None:
+def test_appending_counts_against_the_quota_whatever_offset_the_guest_names(small: Mounted, folder: str) -> None:
     handle = small.open(f"{folder}/f", append=True)
     small.put(handle, bytes(6_000), at=0)
 
@@ -62,13 +62,13 @@ def test_appending_takes_room_wherever_the_guest_says_it_writes(small: Mounted, 
 
 
 @FOLDERS
-def test_writing_over_what_is_there_takes_no_room(small: Mounted, folder: str) -> None:
+def test_overwriting_takes_no_more_quota(small: Mounted, folder: str) -> None:
     small.write(f"{folder}/f", bytes(MAX_BYTES))
     small.write(f"{folder}/f", b"x" * MAX_BYTES)
 
 
 @FOLDERS
-def test_what_is_removed_or_cut_off_or_replaced_makes_room(small: Mounted, folder: str) -> None:
+def test_removing_truncating_and_replacing_give_quota_back(small: Mounted, folder: str) -> None:
     for _ in range(5):
         small.write(f"{folder}/f", bytes(MAX_BYTES))
         small.call("files.remove", path=f"{folder}/f")
@@ -81,7 +81,7 @@ def test_what_is_removed_or_cut_off_or_replaced_makes_room(small: Mounted, folde
 
 
 @FOLDERS
-def test_a_file_without_a_name_takes_room_as_long_as_it_is_open(small: Mounted, folder: str) -> None:
+def test_a_removed_file_counts_as_long_as_it_is_open(small: Mounted, folder: str) -> None:
     handle = small.open(f"{folder}/f")
     small.put(handle, bytes(8_000))
     small.call("files.remove", path=f"{folder}/f")
@@ -94,7 +94,7 @@ def test_a_file_without_a_name_takes_room_as_long_as_it_is_open(small: Mounted, 
     small.put(other, bytes(8_000))
 
 
-def test_a_file_that_is_only_read_takes_room_without_its_name_too(small: Mounted) -> None:
+def test_a_removed_file_that_is_open_for_reading_counts_too(small: Mounted) -> None:
     small.write("/out/f", bytes(8_000))
     handle = small.open("/out/f", "r", create=False)
     small.call("files.remove", path="/out/f")
@@ -107,7 +107,7 @@ def test_a_file_that_is_only_read_takes_room_without_its_name_too(small: Mounted
 
 
 @FOLDERS
-def test_files_and_folders_are_counted_whatever_is_in_them(small: Mounted, folder: str) -> None:
+def test_empty_files_and_folders_count_against_max_files(small: Mounted, folder: str) -> None:
     for number in range(MAX_FILES // 2):
         small.write(f"{folder}/{number}", b"")
         small.call("files.mkdir", path=f"{folder}/d{number}")
@@ -119,7 +119,7 @@ def test_files_and_folders_are_counted_whatever_is_in_them(small: Mounted, folde
     small.write(f"{folder}/more", b"")
 
 
-def test_what_was_there_before_counts_and_what_people_remove_meanwhile_no_longer(small: Mounted) -> None:
+def test_existing_files_count_and_files_removed_by_others_no_longer_do(small: Mounted) -> None:
     (small.out / "sub").mkdir()
     (small.out / "sub" / "old").write_bytes(bytes(9_000))
     handle = small.open("/out/f")
@@ -130,19 +130,19 @@ def test_what_was_there_before_counts_and_what_people_remove_meanwhile_no_longer
     small.put(handle, bytes(2_000))
 
 
-def test_what_others_add_meanwhile_is_seen_before_long(small: Mounted) -> None:
+def test_files_added_by_others_are_counted_before_a_refusal(small: Mounted) -> None:
     small.write("/out/f", bytes(2_000))
     (small.out / "theirs").write_bytes(bytes(9_000))
 
-    small.session.answer("files.close", "{}")
+    small.operations.answer("files.close", "{}")
     handle = small.open("/out/g")
     assert small.why_not("files.write", f"a{'x' * 9_000}", handle=handle, at=0)[0] == "EDQUOT"
 
 
-def test_two_runs_share_what_there_may_be(tmp_path: Path) -> None:
+def test_two_runs_share_one_quota(tmp_path: Path) -> None:
     mounts = [mount("/out", "rw", tmp_path, MAX_BYTES, MAX_FILES)]
     quotas = quotas_of(mounts)
-    with session_of(mounts, quotas=quotas) as (first, _), session_of(mounts, quotas=quotas) as (second, _):
+    with operations_on(mounts, quotas=quotas) as (first, _), operations_on(mounts, quotas=quotas) as (second, _):
         first.answer("files.open", '{"path":"/out/a","access":"w","create":true}')
         second.answer("files.open", '{"path":"/out/b","access":"w","create":true}')
         first.answer("files.write", '{"handle":1,"at":0}\na' + "x" * 6_000)
@@ -150,8 +150,8 @@ def test_two_runs_share_what_there_may_be(tmp_path: Path) -> None:
             second.answer("files.write", '{"handle":1,"at":0}\na' + "x" * 6_000)
 
 
-def test_hostile_patterns_never_leave_more_than_there_may_be(small: Mounted) -> None:
-    """Every way of writing, over and over, with files that lose their names or are replaced."""
+def test_no_hostile_pattern_exceeds_the_quota(small: Mounted) -> None:
+    """Every way of writing, repeatedly, with files that are removed or replaced while open."""
     for round_ in range(200):
         try:
             handle = small.open(f"/out/{round_ % 7}")

@@ -1,4 +1,4 @@
-"""A second name for a file that lies outside. Nobody can tell them apart, so it is not written to."""
+"""Hard links to a file outside. Either name may be the original, so such a file is never written to."""
 
 import os
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mounted import SECRET, Mounted
 
-TWO_NAMES = ("EACCES", "the file has a second name (a hard link), so it is not changed")
+TWO_LINKS = ("EACCES", "the file has more than one hard link, so it cannot be changed")
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def linked(mounted: Mounted) -> Mounted:
     return mounted
 
 
-@pytest.mark.parametrize("how", [{}, {"create": True}, {"truncate": True}, {"append": True}])
-def test_a_file_with_a_second_name_is_not_written_to(linked: Mounted, how: dict[str, Any]) -> None:
-    assert linked.why_not("files.open", path="/out/link", access="rw", **how) == TWO_NAMES
+@pytest.mark.parametrize("mode", [{}, {"create": True}, {"truncate": True}, {"append": True}])
+def test_a_file_with_two_hard_links_is_not_written_to(linked: Mounted, mode: dict[str, Any]) -> None:
+    assert linked.why_not("files.open", path="/out/link", access="rw", **mode) == TWO_LINKS
     assert (linked.outside / "secret.txt").read_text() == SECRET
 
 
-def test_replacing_or_removing_the_name_leaves_the_other_alone(linked: Mounted) -> None:
+def test_replacing_or_removing_one_link_leaves_the_other_file_unchanged(linked: Mounted) -> None:
     linked.write("/out/new", b"mine")
     linked.call("files.rename", path="/out/new", target="/out/link")
     assert (linked.outside / "secret.txt").read_text() == SECRET
@@ -31,5 +31,5 @@ def test_replacing_or_removing_the_name_leaves_the_other_alone(linked: Mounted) 
     assert (linked.outside / "secret.txt").read_text() == SECRET
 
 
-def test_a_guest_has_no_operation_that_makes_links(mounted: Mounted) -> None:
-    assert {name for name in mounted.session.operations if "link" in name} == {"files.readlink"}
+def test_no_operation_creates_links(mounted: Mounted) -> None:
+    assert {name for name in mounted.operations.names if "link" in name} == {"files.readlink"}

@@ -1,4 +1,4 @@
-"""Names that change between folder, file and link while calls run: by another process, or by a second run."""
+"""Races: names that another process or run switches between folder, file and link during calls."""
 
 import os
 import threading
@@ -11,29 +11,29 @@ from mounted import SECRET, Mounted
 
 from codeact_bridges.errors import FileRefused
 
-LASTS_S = 0.6
+DURATION_S = 0.6
 
 
 @contextmanager
-def going_on(act: Callable[[], None]) -> Generator[None]:
-    """Does it over and over in another thread."""
-    over = threading.Event()
+def repeating(act: Callable[[], None]) -> Generator[None]:
+    """Repeat `act` in another thread during the block."""
+    stop = threading.Event()
 
-    def again_and_again() -> None:
-        while not over.is_set():
+    def repeat() -> None:
+        while not stop.is_set():
             act()
 
-    thread = threading.Thread(target=again_and_again)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
 
 
 def exchange(name: str, other: str) -> Callable[[], None]:
-    """What is called `name` and what is called `other` change places, at once on every third step."""
+    """A function that swaps the entries `name` and `other` in three renames."""
 
     def act() -> None:
         os.rename(name, name + ".away")
@@ -43,15 +43,15 @@ def exchange(name: str, other: str) -> Callable[[], None]:
     return act
 
 
-def test_a_folder_that_becomes_a_link_leads_nobody_out(mounted: Mounted) -> None:
+def test_a_folder_replaced_by_a_link_leads_no_read_outside(mounted: Mounted) -> None:
     (mounted.data / "d").mkdir()
     (mounted.data / "d" / "secret.txt").write_text("harmless")
     (mounted.data / "link").symlink_to(mounted.outside)
     read: set[bytes] = set()
     refused: set[str] = set()
 
-    with going_on(exchange(str(mounted.data / "d"), str(mounted.data / "link"))):
-        end = time.monotonic() + LASTS_S
+    with repeating(exchange(str(mounted.data / "d"), str(mounted.data / "link"))):
+        end = time.monotonic() + DURATION_S
         while time.monotonic() < end:
             try:
                 read.add(mounted.read("/data/d/secret.txt"))
@@ -63,13 +63,13 @@ def test_a_folder_that_becomes_a_link_leads_nobody_out(mounted: Mounted) -> None
     assert refused <= {"EACCES", "ENOENT", "EAGAIN", "ENOTDIR"}
 
 
-def test_a_file_that_becomes_a_link_is_not_written_through(mounted: Mounted) -> None:
+def test_a_file_replaced_by_a_link_is_not_written_through(mounted: Mounted) -> None:
     (mounted.out / "f").write_text("")
     (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
     written = 0
 
-    with going_on(exchange(str(mounted.out / "f"), str(mounted.out / "link"))):
-        end = time.monotonic() + LASTS_S
+    with repeating(exchange(str(mounted.out / "f"), str(mounted.out / "link"))):
+        end = time.monotonic() + DURATION_S
         while time.monotonic() < end:
             try:
                 mounted.write("/out/f", b"overwritten by a guest")
@@ -80,23 +80,23 @@ def test_a_file_that_becomes_a_link_is_not_written_through(mounted: Mounted) -> 
     assert (mounted.outside / "secret.txt").read_text() == SECRET
 
 
-def test_nothing_is_made_or_removed_in_a_folder_outside(mounted: Mounted) -> None:
+def test_nothing_is_created_or_removed_in_a_folder_outside(mounted: Mounted) -> None:
     (mounted.out / "d").mkdir()
     (mounted.out / "link").symlink_to(mounted.outside)
     before = set(os.listdir(mounted.outside))
     seen: set[str] = set()
 
-    with going_on(exchange(str(mounted.out / "d"), str(mounted.out / "link"))):
-        end = time.monotonic() + LASTS_S
+    with repeating(exchange(str(mounted.out / "d"), str(mounted.out / "link"))):
+        end = time.monotonic() + DURATION_S
         while time.monotonic() < end:
-            asked: list[tuple[str, dict[str, Any]]] = [
+            calls: list[tuple[str, dict[str, Any]]] = [
                 ("files.open", {"path": "/out/d/new", "access": "w", "create": True}),
                 ("files.mkdir", {"path": "/out/d/folder"}),
                 ("files.remove", {"path": "/out/d/secret.txt"}),
                 ("files.remove", {"path": "/out/d/new"}),
                 ("files.rmdir", {"path": "/out/d/folder"}),
             ]
-            for operation, arguments in asked:
+            for operation, arguments in calls:
                 try:
                     answer = mounted.call(operation, **arguments)
                 except FileRefused:
@@ -109,8 +109,8 @@ def test_nothing_is_made_or_removed_in_a_folder_outside(mounted: Mounted) -> Non
     assert set(os.listdir(mounted.outside)) == before
 
 
-def test_a_folder_that_is_moved_out_takes_no_new_file_along(mounted: Mounted) -> None:
-    """The operator's own doing: a folder below the mount moves out while the guest makes files in it."""
+def test_a_folder_that_the_operator_moves_out_gives_no_way_outside(mounted: Mounted) -> None:
+    """A folder below the mount moves out and back while the guest creates files in it."""
     (mounted.out / "d").mkdir()
     place, elsewhere = str(mounted.out / "d"), str(mounted.outside / "d")
 
@@ -118,8 +118,8 @@ def test_a_folder_that_is_moved_out_takes_no_new_file_along(mounted: Mounted) ->
         os.rename(place, elsewhere)
         os.rename(elsewhere, place)
 
-    with going_on(act):
-        end = time.monotonic() + LASTS_S
+    with repeating(act):
+        end = time.monotonic() + DURATION_S
         while time.monotonic() < end:
             with suppress(FileRefused):
                 mounted.write("/out/d/../../outside/new", b"")

@@ -1,4 +1,4 @@
-"""Whatever a guest writes for a path, whatever links lie in its way, it reads and changes nothing outside."""
+"""No path that a guest can write, through whatever links, reads or changes anything outside the mounts."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mounted import SECRET, Mounted, mounted_below
 
 from codeact_bridges.errors import BadGuestCall, FileRefused
-from codeact_bridges.files import safe_open as beneath
+from codeact_bridges.files import safe_open
 
 EXAMPLES = 20_000 if os.environ.get("CI") else 1_000
 
@@ -35,7 +35,7 @@ paths = st.one_of(
 
 @pytest.fixture(scope="module")
 def tangle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    """Folders full of links that lead out in every way."""
+    """Mounts with links that lead out in every way."""
     folder = tmp_path_factory.mktemp("tangle")
     with mounted_below(folder, 1_000_000, 1_000) as mounted:
         for inside in (mounted.data, mounted.out):
@@ -55,10 +55,10 @@ def tangle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
 
 
 @contextmanager
-def by_walking() -> Generator[None]:
-    """Without the system call, as on macOS."""
+def without_openat2() -> Generator[None]:
+    """As on macOS, which lacks the system call."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beneath, "has_openat2", lambda: False)
+        patch.setattr(safe_open, "has_openat2", lambda: False)
         yield
 
 
@@ -68,19 +68,19 @@ def everything_outside(mounted: Mounted) -> dict[str, object]:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(path=paths)
-def test_no_path_that_a_guest_can_spell_reads_what_is_outside(tangle: Mounted, path: str) -> None:
+def test_no_path_reads_anything_outside(tangle: Mounted, path: str) -> None:
     read_everything(tangle, path)
 
 
 @settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(path=paths)
-def test_nor_where_the_kernel_does_not_help(tangle: Mounted, path: str) -> None:
-    with by_walking():
+def test_no_path_reads_anything_outside_without_openat2(tangle: Mounted, path: str) -> None:
+    with without_openat2():
         read_everything(tangle, path)
 
 
 def read_everything(tangle: Mounted, path: str) -> None:
-    """Ask for it in every way that shows what is in it."""
+    """Use every operation that shows content or facts."""
     try:
         answer = tangle.call("files.open", path=path, ahead=4_096)
     except (FileRefused, BadGuestCall):
@@ -105,16 +105,14 @@ def read_everything(tangle: Mounted, path: str) -> None:
 
 @settings(max_examples=EXAMPLES // 10, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(path=paths, other=paths, operation=st.sampled_from(["open", "mkdir", "rmdir", "remove", "rename", "utime"]))
-def test_no_path_that_a_guest_can_spell_changes_what_is_outside(
-    tangle: Mounted, path: str, other: str, operation: str
-) -> None:
-    with by_walking():
+def test_no_path_changes_anything_outside(tangle: Mounted, path: str, other: str, operation: str) -> None:
+    with without_openat2():
         change(tangle, path, other, operation)
     change(tangle, path, other, operation)
 
 
 def change(tangle: Mounted, path: str, other: str, operation: str) -> None:
-    """Ask for one change."""
+    """Make one change and check that nothing outside has changed."""
     before = everything_outside(tangle)
     arguments: dict[str, Any] = {"path": path}
     match operation:
@@ -142,20 +140,20 @@ def change(tangle: Mounted, path: str, other: str, operation: str) -> None:
 
 @settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(parts=st.lists(st.sampled_from(NAMES), max_size=6))
-def test_both_ways_to_resolve_a_path_agree(tangle: Mounted, parts: list[str]) -> None:
-    """What the walk opens is what the kernel opens; where one refuses, so does the other."""
-    if not beneath.has_openat2():
+def test_openat2_and_the_walk_agree(tangle: Mounted, parts: list[str]) -> None:
+    """Both open the same file, and both refuse the same paths."""
+    if not safe_open.has_openat2():
         pytest.skip("this kernel has no openat2")
     root = os.open(tangle.data, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for follow in (True, False):
-            assert _seen(beneath.open_beneath, root, parts, follow) == _seen(_walk, root, parts, follow)
+            assert _seen(safe_open.open_beneath, root, parts, follow) == _seen(_walk, root, parts, follow)
     finally:
         os.close(root)
 
 
 def _walk(root: int, parts: tuple[str, ...], flags: int, *, follow: bool) -> int:
-    return beneath.walk(root, parts, flags, follow, 0)
+    return safe_open.walk(root, parts, flags, follow, 0)
 
 
 def _seen(opener: Callable[..., int], root: int, parts: list[str], follow: bool) -> object:
@@ -170,6 +168,6 @@ def _seen(opener: Callable[..., int], root: int, parts: list[str], follow: bool)
         os.close(opened)
 
 
-def test_the_secret_is_where_it_is_looked_for(tangle: Mounted) -> None:
-    """The other tests would find it if it could be reached."""
+def test_the_secret_can_be_reached_from_the_host(tangle: Mounted) -> None:
+    """Proves that the links of the other tests do lead to the secret."""
     assert (Path(tangle.data) / "abs").read_text() == SECRET

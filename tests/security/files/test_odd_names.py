@@ -1,4 +1,4 @@
-"""Names that mean something else to somebody: NUL, line ends, halves of characters, too much."""
+"""Names that other programs misread: NUL, line ends, unpaired surrogates, names that are too long."""
 
 import os
 
@@ -21,39 +21,39 @@ ODD = {
 
 
 @pytest.mark.parametrize(("path", "name"), ODD.items())
-def test_a_path_that_no_file_system_has_is_an_error_of_its_own(mounted: Mounted, path: str, name: str) -> None:
+def test_an_impossible_path_is_an_error_of_its_own(mounted: Mounted, path: str, name: str) -> None:
     assert mounted.why_not("files.open", path=path)[0] == name
     assert mounted.why_not("files.stat", path=path)[0] == name
     assert mounted.why_not("files.mkdir", path=path)[0] == name
 
 
-def test_half_a_character_never_reaches_the_file_system(mounted: Mounted) -> None:
+def test_an_unpaired_surrogate_never_reaches_the_file_system(mounted: Mounted) -> None:
     with pytest.raises(BadGuestCall):
-        mounted.session.answer("files.open", '{"path": "/data/\\udc80"}')
+        mounted.operations.answer("files.open", '{"path": "/data/\\udc80"}')
 
 
 @pytest.mark.parametrize("char", ["\n", "\r", "\t", "\x1b", "\x7f"])
-def test_no_file_is_made_whose_name_upsets_a_terminal(mounted: Mounted, char: str) -> None:
+def test_no_new_name_may_contain_control_characters(mounted: Mounted, char: str) -> None:
     mounted.write("/out/fine", b"")
-    asked = [
+    refusals = [
         mounted.why_not("files.open", path=f"/out/a{char}b", access="w", create=True),
         mounted.why_not("files.mkdir", path=f"/out/a{char}b"),
         mounted.why_not("files.rename", path="/out/fine", target=f"/out/a{char}b"),
     ]
 
-    assert {name for name, _ in asked} == {"EINVAL"}
+    assert {name for name, _ in refusals} == {"EINVAL"}
     assert os.listdir(mounted.out) == ["fine"]
 
 
-def test_one_that_is_there_can_be_read_and_its_record_is_one_line(mounted: Mounted) -> None:
+def test_an_existing_file_with_such_a_name_can_be_read_and_its_record_is_one_line(mounted: Mounted) -> None:
     (mounted.data / "a\nb").write_text("content")
 
     assert mounted.read("/data/a\nb") == b"content"
-    (record,) = mounted.records.told()
+    (record,) = mounted.access_log.drain()
     assert record.what == "read /data/a\\nb"
 
 
-def test_a_name_that_is_not_utf_8_is_not_listed_and_harms_nothing(mounted: Mounted) -> None:
+def test_a_name_that_is_not_utf_8_is_hidden(mounted: Mounted) -> None:
     with open(os.fsencode(mounted.data) + b"/\xff", "wb"):
         pass
     (mounted.data / "fine").write_text("")
@@ -61,7 +61,7 @@ def test_a_name_that_is_not_utf_8_is_not_listed_and_harms_nothing(mounted: Mount
     assert mounted.names("/data") == ["fine"]
 
 
-def test_folders_are_not_nested_deeper_than_anybody_could_walk(mounted: Mounted) -> None:
+def test_folders_can_be_nested_64_levels_deep_and_no_deeper(mounted: Mounted) -> None:
     path = "/out"
     for _ in range(64):
         path += "/d"

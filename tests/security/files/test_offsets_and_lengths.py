@@ -1,16 +1,16 @@
-"""Numbers that a guest makes up."""
+"""Offsets, lengths and sizes that are not valid."""
 
 import pytest
 from mounted import CHUNK_BYTES, Mounted
 
 from codeact_bridges.errors import BadGuestCall
-from codeact_bridges.files.operations import pack
+from codeact_bridges.files.encoding import pack
 
-NONSENSE: list[object] = [-1, 1 << 53 | 1, 1 << 63, 1 << 64, 1.5, "0", True, [], {}]
+INVALID: list[object] = [-1, 1 << 53 | 1, 1 << 63, 1 << 64, 1.5, "0", True, [], {}]
 
 
-@pytest.mark.parametrize("number", NONSENSE)
-def test_a_number_that_cannot_be_meant_is_refused_at_the_door(mounted: Mounted, number: object) -> None:
+@pytest.mark.parametrize("number", INVALID)
+def test_an_invalid_number_is_refused_when_the_request_is_parsed(mounted: Mounted, number: object) -> None:
     handle = mounted.open("/out/f")
     for operation, arguments in (
         ("files.read", {"handle": handle, "at": number, "length": 1}),
@@ -23,13 +23,13 @@ def test_a_number_that_cannot_be_meant_is_refused_at_the_door(mounted: Mounted, 
         mounted.call("files.open", path="/out/f", ahead=number if number is not True else -1)
 
 
-def test_reading_far_behind_the_end_gives_nothing(mounted: Mounted) -> None:
+def test_reading_far_beyond_the_end_returns_nothing(mounted: Mounted) -> None:
     handle = mounted.open("/out/f")
 
     assert mounted.call("files.read", handle=handle, at=1 << 53, length=1 << 60) == b""
 
 
-def test_one_answer_holds_no_more_than_a_chunk(mounted: Mounted) -> None:
+def test_one_read_returns_at_most_a_chunk(mounted: Mounted) -> None:
     (mounted.data / "big").write_bytes(bytes(3 * CHUNK_BYTES))
     handle = mounted.call("files.open", path="/data/big")["handle"]
 
@@ -37,7 +37,7 @@ def test_one_answer_holds_no_more_than_a_chunk(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize("packed", ["", "x", "b!", "bA", "bAAAA=AAAA", "aé", "b" + "\n"])
-def test_bytes_that_are_badly_packed_are_refused(mounted: Mounted, packed: str) -> None:
+def test_badly_encoded_bytes_are_refused(mounted: Mounted, packed: str) -> None:
     handle = mounted.open("/out/f")
 
     with pytest.raises(BadGuestCall):
@@ -47,7 +47,7 @@ def test_bytes_that_are_badly_packed_are_refused(mounted: Mounted, packed: str) 
 @pytest.mark.parametrize(
     "text", ["", "null", "[]", "{", '{"path": 1}', '{"path": "/x", "more": 1}', '{"path": ["/x"]}']
 )
-def test_a_request_that_cannot_be_read_is_refused(mounted: Mounted, text: str) -> None:
-    for operation in mounted.session.operations - {"files.close"}:
+def test_a_malformed_request_is_refused(mounted: Mounted, text: str) -> None:
+    for operation in mounted.operations.names - {"files.close"}:
         with pytest.raises(BadGuestCall):
-            mounted.session.answer(operation, text)
+            mounted.operations.answer(operation, text)

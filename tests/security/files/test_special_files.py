@@ -1,4 +1,4 @@
-"""Devices, FIFOs and sockets in a mounted folder: looked at, never opened: some wait for ever."""
+"""Devices, FIFOs and sockets in a mounted folder: examined but never opened, because opening may block for ever."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 from mounted import Mounted
 
-SPECIAL = ("EACCES", "this is a device, a pipe or a socket: only files are opened")
+SPECIAL = ("EACCES", "this is a device, a pipe or a socket; only regular files can be opened")
 
 
 @pytest.fixture(params=["fifo", "socket", "device"])
@@ -36,20 +36,20 @@ def special(request: pytest.FixtureRequest, mounted: Mounted) -> str:
     return "/out/special"
 
 
-async def test_it_is_never_opened_and_nothing_waits(mounted: Mounted, special: str) -> None:
+async def test_a_special_file_is_never_opened_and_nothing_blocks(mounted: Mounted, special: str) -> None:
     with anyio.fail_after(5):
-        ways: list[dict[str, Any]] = [
+        modes: list[dict[str, Any]] = [
             {},
             {"access": "w"},
             {"access": "rw"},
             {"access": "w", "create": True, "truncate": True},
         ]
-        for how in ways:
-            refused = await anyio.to_thread.run_sync(partial(mounted.why_not, "files.open", path=special, **how))
+        for mode in modes:
+            refused = await anyio.to_thread.run_sync(partial(mounted.why_not, "files.open", path=special, **mode))
             assert refused == SPECIAL
 
 
-def test_it_can_be_seen_for_what_it_is_and_removed(mounted: Mounted, special: str) -> None:
+def test_a_special_file_can_be_listed_and_removed(mounted: Mounted, special: str) -> None:
     mode = mounted.call("files.stat", path=special)[0]
     assert not stat.S_ISREG(mode)
     assert not stat.S_ISDIR(mode)
@@ -66,7 +66,7 @@ def test_a_link_to_a_device_outside_is_not_followed(mounted: Mounted) -> None:
     assert mounted.why_not("files.open", path="/data/zero")[0] == "EACCES"
 
 
-def test_a_folder_is_not_opened_as_a_file(mounted: Mounted) -> None:
+def test_a_folder_cannot_be_opened_as_a_file(mounted: Mounted) -> None:
     (mounted.out / "d").mkdir()
 
     assert mounted.why_not("files.open", path="/out/d")[0] == "EISDIR"

@@ -1,4 +1,4 @@
-"""Links that somebody has put into a mounted folder. A guest makes none itself: there is no operation for it."""
+"""Symbolic links in a mounted folder. Another process made them: the guest has no operation that creates links."""
 
 import os
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from mounted import Mounted
 
-LEADS_OUT = "a link that leads out of the mounted folder is not followed"
-NOT_FOLLOWED = "this is, or lies behind, a symbolic link: what changes something follows none"
+REFUSED_OUTSIDE = "a symbolic link that leads out of the mounted folder is not followed"
+NOT_FOLLOWED = "the path contains a symbolic link, which operations that change files do not follow"
 
 
 @pytest.fixture(params=["absolute", "relative", "through the root", "folder", "chain"])
-def outwards(request: pytest.FixtureRequest, mounted: Mounted) -> str:
-    """The path of the secret through one link."""
+def leads_out(request: pytest.FixtureRequest, mounted: Mounted) -> str:
+    """A guest path that leads to the secret through a link."""
     data, outside = mounted.data, mounted.outside
     match request.param:
         case "absolute":
@@ -31,14 +31,14 @@ def outwards(request: pytest.FixtureRequest, mounted: Mounted) -> str:
     return "/data/x"
 
 
-def test_reading_follows_no_link_that_leads_out(mounted: Mounted, outwards: str) -> None:
-    assert mounted.why_not("files.open", path=outwards) == ("EACCES", LEADS_OUT)
-    assert mounted.why_not("files.stat", path=outwards) == ("EACCES", LEADS_OUT)
-    assert mounted.why_not("files.list", path=outwards)[0] in ("EACCES", "ENOTDIR")
+def test_reading_follows_no_link_that_leads_out(mounted: Mounted, leads_out: str) -> None:
+    assert mounted.why_not("files.open", path=leads_out) == ("EACCES", REFUSED_OUTSIDE)
+    assert mounted.why_not("files.stat", path=leads_out) == ("EACCES", REFUSED_OUTSIDE)
+    assert mounted.why_not("files.list", path=leads_out)[0] in ("EACCES", "ENOTDIR")
 
 
 @pytest.mark.parametrize("target", ["/somewhere/else", "../somewhere/else", "sub/../../somewhere/else"])
-def test_where_a_link_leads_that_leads_out_is_not_told(mounted: Mounted, target: str) -> None:
+def test_the_target_of_a_link_that_leads_out_is_not_shown(mounted: Mounted, target: str) -> None:
     (mounted.data / "x").symlink_to(target)
 
     name, sentence = mounted.why_not("files.readlink", path="/data/x")
@@ -57,22 +57,22 @@ def test_reading_follows_a_link_that_stays_inside(mounted: Mounted) -> None:
     assert mounted.call("files.readlink", path="/data/sub/link") == "../file"
 
 
-def test_a_link_that_leads_to_itself_is_an_error(mounted: Mounted) -> None:
+def test_a_link_to_itself_is_an_error(mounted: Mounted) -> None:
     (mounted.data / "x").symlink_to("x")
 
     assert mounted.why_not("files.open", path="/data/x")[0] == "ELOOP"
 
 
-@pytest.mark.parametrize("how", [{}, {"create": True}, {"truncate": True}, {"append": True}])
-def test_writing_follows_no_link_even_inside(mounted: Mounted, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("mode", [{}, {"create": True}, {"truncate": True}, {"append": True}])
+def test_writing_follows_no_link_not_even_one_that_stays_inside(mounted: Mounted, mode: dict[str, Any]) -> None:
     (mounted.out / "file").write_text("content")
     (mounted.out / "link").symlink_to("file")
 
-    assert mounted.why_not("files.open", path="/out/link", access="w", **how) == ("EACCES", NOT_FOLLOWED)
+    assert mounted.why_not("files.open", path="/out/link", access="w", **mode) == ("EACCES", NOT_FOLLOWED)
     assert (mounted.out / "file").read_text() == "content"
 
 
-def test_writing_through_a_dangling_link_makes_nothing(mounted: Mounted) -> None:
+def test_writing_through_a_dangling_link_creates_nothing(mounted: Mounted) -> None:
     (mounted.out / "link").symlink_to(mounted.outside / "new")
 
     assert mounted.why_not("files.open", path="/out/link", access="w", create=True)[0] == "EACCES"
@@ -80,9 +80,9 @@ def test_writing_through_a_dangling_link_makes_nothing(mounted: Mounted) -> None
     assert not (mounted.outside / "new").exists()
 
 
-def test_nothing_is_changed_behind_a_linked_folder(mounted: Mounted) -> None:
+def test_nothing_behind_a_linked_folder_is_changed(mounted: Mounted) -> None:
     (mounted.out / "d").symlink_to(mounted.outside)
-    asked = [
+    refusals = [
         mounted.why_not("files.open", path="/out/d/new", access="w", create=True),
         mounted.why_not("files.open", path="/out/d/secret.txt", access="w", truncate=True),
         mounted.why_not("files.mkdir", path="/out/d/new"),
@@ -92,11 +92,11 @@ def test_nothing_is_changed_behind_a_linked_folder(mounted: Mounted) -> None:
         mounted.why_not("files.utime", path="/out/d/secret.txt", accessed_ns=0, modified_ns=0),
     ]
 
-    assert {name for name, _ in asked} <= {"EACCES", "ENOTDIR"}
+    assert {name for name, _ in refusals} <= {"EACCES", "ENOTDIR"}
     assert os.listdir(mounted.outside) == ["secret.txt"]
 
 
-def test_a_link_itself_can_be_removed_and_renamed_and_what_it_leads_to_stays(mounted: Mounted) -> None:
+def test_removing_or_renaming_a_link_leaves_its_target_alone(mounted: Mounted) -> None:
     (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
 
     mounted.call("files.rename", path="/out/link", target="/out/renamed")
@@ -106,7 +106,7 @@ def test_a_link_itself_can_be_removed_and_renamed_and_what_it_leads_to_stays(mou
     assert os.listdir(mounted.outside) == ["secret.txt"]
 
 
-def test_a_file_replaces_a_link_and_not_what_it_leads_to(mounted: Mounted) -> None:
+def test_renaming_a_file_onto_a_link_replaces_the_link_and_not_its_target(mounted: Mounted) -> None:
     mounted.write("/out/new", b"mine")
     (mounted.out / "link").symlink_to(mounted.outside / "secret.txt")
 
