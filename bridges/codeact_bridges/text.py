@@ -1,7 +1,8 @@
-"""Text that a downstream server wrote, made fit to be shown to a model: bounded, and with nothing invisible in it.
+"""Foreign text made fit to be shown: bounded, and with nothing invisible in it. Pure; imports nothing of ours.
 
-Names and descriptions of tools are where instructions are smuggled in: control characters, bidirectional overrides,
-Unicode tags. None of those is printable, so all of them go. Pure; imports nothing of ours.
+Downstream servers, web servers and guests choose such text: names, descriptions, error messages, paths. Instructions to
+the model can be hidden in it with control characters, bidirectional overrides or Unicode tags. None of these is
+printable, so all of them are removed, replaced or escaped.
 """
 
 import re
@@ -9,16 +10,19 @@ import re
 _SPACES = re.compile(r"\s+")
 
 
-def one_line(text: str, limit: int) -> str:
-    """`text` as one line of at most `limit` characters."""
-    return cut(_SPACES.sub(" ", visible(text[: 4 * limit])).strip(), limit)
+def one_line(text: str, limit: int, *, instead: str = "") -> str:
+    """`text` as one line of at most `limit` characters, with `instead` in place of each invisible character.
+
+    For prose: nothing shows that a character was replaced. `escaped` keeps paths distinguishable.
+    """
+    return cut(_SPACES.sub(" ", visible(text[: 4 * limit], instead)).strip(), limit)
 
 
 def lines(text: str, limit: int) -> str:
-    """`text` with its line breaks, at most `limit` characters, saying how much was left out."""
+    """`text` with its line breaks, at most `limit` characters, followed by the number of omitted characters."""
     shown = "\n".join(visible(line).rstrip() for line in text[:limit].expandtabs(4).splitlines()).strip()
-    left_out = len(text) - limit
-    return f"{shown}… [{left_out:,} more characters]" if left_out > 0 else shown
+    omitted = len(text) - limit
+    return f"{shown}… [{omitted:,} more characters]" if omitted > 0 else shown
 
 
 def first_sentence(text: str, limit: int) -> str:
@@ -29,24 +33,34 @@ def first_sentence(text: str, limit: int) -> str:
     return cut(line[: end.end()] if end else line, limit)
 
 
+def escaped(text: str) -> str:
+    """`text` on one line, with each invisible character as a Python escape: `\\n`, `\\x1b`.
+
+    For paths and keys: unlike `one_line` it removes nothing, and it does not shorten.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def cut(text: str, limit: int) -> str:
     """`text`, or its beginning and an ellipsis: never more than `limit` characters."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def visible(text: str) -> str:
-    """`text` without the characters that nobody can see."""
+def visible(text: str, instead: str = "") -> str:
+    """`text` with `instead` in place of each invisible character. White space becomes a space."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+    return "".join(char if char.isprintable() else " " if char.isspace() else instead for char in text)
 
 
 def cut_text(text: str, limit_bytes: int) -> tuple[str, int]:
-    """The longest beginning of `text` that fits, and how many bytes were left out. Never half a character."""
+    """The longest beginning of `text` that fits, and the number of omitted bytes. Never splits a character."""
     if len(text) * 4 <= limit_bytes:
         return text, 0
     data = text.encode()
     if len(data) <= limit_bytes:
         return text, 0
-    kept = data[: max(0, limit_bytes)].decode(errors="ignore")
-    return kept, len(data) - len(kept.encode())
+    beginning = data[: max(0, limit_bytes)].decode(errors="ignore")
+    return beginning, len(data) - len(beginning.encode())

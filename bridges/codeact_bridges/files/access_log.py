@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from codeact_bridges.text import cut, escaped
 from codeact_bridges.values import AccessRecord
 
 MAX_ALLOWED = 1_000
@@ -76,8 +77,5 @@ class AccessLog:
 
 
 def shown(path: str) -> str:
-    """A guest's path on one line, whatever is in it."""
-    cut = path if len(path) <= MAX_PATH_CHARS else path[:MAX_PATH_CHARS] + "…"
-    if cut.isprintable():
-        return cut
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in cut)
+    """A guest's path as one bounded line."""
+    return escaped(cut(path, MAX_PATH_CHARS + 1))

@@ -22,6 +22,7 @@ from codeact_bridges.network.redirects import MAX_REDIRECTS, Hop, redirected
 from codeact_bridges.network.rules import HostRule, HostRules, needed
 from codeact_bridges.network.secret_masking import Mask, MaskedStream
 from codeact_bridges.network.url import BadUrl
+from codeact_bridges.text import one_line
 from codeact_bridges.values import AccessRecord
 
 MAX_RESPONSE_HEADERS = 200
@@ -191,8 +192,7 @@ class Exchange:
             raise HttpFailed(_named(hop), f"redirected to a URL that cannot be followed: {exc}") from exc
         except (Unreachable, httpcore2.NetworkError, httpcore2.ProtocolError, httpx2.HTTPError, OSError) as exc:
             # Parsers quote what they could not read, so a server can put anything here.
-            said = self._power.mask.text(str(exc))
-            said = " ".join("".join(char if char.isprintable() else " " for char in said[:MAX_REASON_CHARS]).split())
+            said = one_line(self._power.mask.text(str(exc)), MAX_REASON_CHARS, instead=" ")
             raise HttpFailed(_named(hop), said or type(exc).__name__) from exc
 
 

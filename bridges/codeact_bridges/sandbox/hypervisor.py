@@ -13,6 +13,7 @@ from pathlib import Path
 
 from codeact_bridges.errors import EngineUnavailable
 from codeact_bridges.sandbox.worker_process import ENGINE_PACKAGES, worker_command
+from codeact_bridges.text import one_line
 
 PROBE_TIMEOUT_S = 20.0
 """A micro-VM starts in 0.2 s; in an emulated machine that took 5 s."""
@@ -51,8 +52,7 @@ def device_obstacle(devices: tuple[Path, ...]) -> str | None:
 
 def explain(said: str) -> str:
     """What Hyperlight said when a micro-VM did not start, behind what it means."""
-    short = " ".join(said.split())
-    short = short if len(short) <= 150 else f"{short[:150]}…"
+    short = one_line(said, 151)
     if "No Hypervisor was found" in said:
         return f"Hyperlight finds no hypervisor ({short}): {NESTED}"
     if "Failed to create sandbox" in said:

@@ -5,12 +5,12 @@ written as an underscore, so that every tool has a name that is a Python identif
 """
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from codeact_bridges.errors import BadArguments, UnknownTool
+from codeact_bridges.names import as_identifier
 from codeact_bridges.text import first_sentence, lines, one_line
 from codeact_bridges.tools.catalog.argument_check import ArgumentsCheck
 from codeact_bridges.tools.catalog.schema import Schema, properties
@@ -113,7 +113,7 @@ class Catalog:
     def resolve(self, name: str) -> CatalogTool:
         """The tool that a program calls `name`. Raises `UnknownTool`, which names the nearest ones."""
         for names in (self._full_names, self._exact_names, self._loose_names):
-            found = names.get(name if names is not self._loose_names else _loose(name), ())
+            found = names.get(name if names is not self._loose_names else as_identifier(name), ())
             if len(found) == 1:
                 return found[0]
             if found:
@@ -126,7 +126,7 @@ class Catalog:
     def search(self, query: str, server: str | None = None, limit: int = 10) -> list[CatalogTool]:
         """The tools that fit `query`, best first. A tool that is called just so comes before all."""
         limit = max(0, min(limit, MAX_LISTED))
-        named = self._exact_names.get(query.strip(), ()) or self._loose_names.get(_loose(query.strip()), ())
+        named = self._exact_names.get(query.strip(), ()) or self._loose_names.get(as_identifier(query.strip()), ())
         # A server's tools are picked from all that fit; there is nothing to win from a second index.
         ranked = (self.tools[at] for at in self._index.find(query, limit if server is None else len(self.tools)))
         wanted = dict.fromkeys(tool for tool in (*named, *ranked) if server is None or _same(tool.server, server))
@@ -163,8 +163,7 @@ class Catalog:
 
     @cached_property
     def _loose_names(self) -> Mapping[str, tuple[CatalogTool, ...]]:
-        names = ((name, tool) for tool in self.tools for name in (_loose(tool.full_name), _loose(tool.name)))
-        return _grouped(names)
+        return _grouped((as_identifier(name), tool) for tool in self.tools for name in (tool.full_name, tool.name))
 
     @cached_property
     def _index(self) -> SearchIndex:
@@ -184,12 +183,12 @@ class Catalog:
         server = named_server(name, self.servers)
         # Where the server is right only the rest can be wrong, and what all its tools share would drown the difference.
         spellings = (
-            ((_loose(tool.name), tool) for tool in self.tools if tool.server == server)
+            ((as_identifier(tool.name), tool) for tool in self.tools if tool.server == server)
             if server is not None
-            else ((spelled, tool) for tool in self.tools for spelled in (_loose(tool.full_name), _loose(tool.name)))
+            else ((as_identifier(name), tool) for tool in self.tools for name in (tool.full_name, tool.name))
         )
         names = dict(spellings)
-        asked = _loose(name[len(server) + 1 :] if server is not None else name)
+        asked = as_identifier(name[len(server) + 1 :] if server is not None else name)
         alike = difflib.get_close_matches(asked, names, n=MAX_NEAREST, cutoff=0.65)
         near = list(dict.fromkeys(_shown(names[spelled]) for spelled in alike))
         near = near or [_shown(tool) for tool in self.search(name, limit=MAX_NEAREST)]
@@ -208,8 +207,8 @@ def found(tool: CatalogTool) -> SearchHit:
 
 def named_server(name: str, servers: Iterable[str]) -> str | None:
     """Which of `servers` the name of a server or of a tool speaks of, if it names one."""
-    loose = _loose(name)
-    named = [server for server in servers if loose == _loose(server) or loose.startswith(f"{_loose(server)}_")]
+    loose = as_identifier(name)
+    named = [server for server in servers if f"{loose}_".startswith(f"{as_identifier(server)}_")]
     return max(named, key=len, default=None)
 
 
@@ -220,12 +219,8 @@ def _grouped(names: Iterable[tuple[str, CatalogTool]]) -> Mapping[str, tuple[Cat
     return {name: tuple(group) for name, group in groups.items()}
 
 
-def _loose(name: str) -> str:
-    return re.sub(r"\W", "_", name)
-
-
 def _same(server: str, other: str) -> bool:
-    return server == other or _loose(server) == _loose(other)
+    return as_identifier(server) == as_identifier(other)
 
 
 def _some(tools: Sequence[CatalogTool]) -> str:
