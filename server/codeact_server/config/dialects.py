@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from codeact_bridges.tools.spec import Era, HttpServer, OAuth, ServerSpec, Start, StdioServer, ToolFilter
-from codeact_server.config import command_line as commands
+from codeact_bridges.limits import Limits
+from codeact_bridges.names import folded
+from codeact_bridges.tools.spec import HttpServer, RemoteTransport, ServerSpec, StdioServer, ToolSelection
+from codeact_server.config.command_line import MAX_NAME_LENGTH, is_ourselves, usable_name
 from codeact_server.config.document import Node, written
 from codeact_server.config.expansion import ExpansionContext, ExpansionError
 
@@ -28,29 +30,19 @@ SECTIONS = ("mcpServers", "servers", "context_servers", "mcp_servers")
 """The top-level keys that hold servers. More than one may be used."""
 
 T = TypeVar("T")
-Transport: TypeAlias = Literal["stdio", "http", "sse"]
+Transport: TypeAlias = Literal["stdio"] | RemoteTransport
+
+GivenSettings: TypeAlias = Mapping[str, Any]
+"""The settings that the operator wrote for one server, by their names in `ServerSettings`: valid and expanded."""
 
 _TRANSPORTS: dict[str, Transport] = {"stdio": "stdio", "http": "http", "streamablehttp": "http", "sse": "sse"}
 _ADDRESSES = ("httpUrl", "serverUrl", "url")
 _ALLOWED = ("enabled_tools", "includeTools")
 _DENIED = ("disabled_tools", "excludeTools")
 """Lists of tools, by Codex and by Gemini."""
+_CODEX_TIMEOUTS = {"start_timeout_s": "startup_timeout_sec", "call_timeout_s": "tool_timeout_sec"}
 _MAX_ENV_FILE_BYTES = 100_000
 """An `envFile` holds a few lines. A larger file is a mistake, and would not fit into a process's environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What `codeact.servers.NAME` and `codeact.limits` say about a server, ahead of its own entry or behind it."""
-
-    start_timeout_s: float | None = None
-    call_timeout_s: float | None = None
-    transport: Literal["http", "sse"] | None = None
-    start: Start = "eager"
-    era: Era = "auto"
-    concurrent_calls: int | None = None
-    offer: ToolFilter = field(default_factory=ToolFilter)
-    oauth: OAuth | None = None
 
 
 @dataclass(slots=True)
@@ -86,17 +78,13 @@ class Hidden(Mapping[str, str]):
 
 def identity(name: str) -> str:
     """What two names must differ in to be two servers: a hyphen and an underscore are the same."""
-    return commands.usable_name(name).replace("-", "_")
+    return folded(usable_name(name))
 
 
 def servers(
-    root: Node,
-    around: ExpansionContext,
-    overrides: Mapping[str, Overrides],
-    start_timeout_s: float,
-    call_timeout_s: float,
+    root: Node, around: ExpansionContext, settings: Mapping[str, GivenSettings], limits: Limits
 ) -> ParsedServers:
-    """Every server of the file, in its order. `overrides` go by `identity`; the timeouts are the defaults."""
+    """Every server of the file, in its order. `settings` go by `identity`; `limits` hold the default timeouts."""
     found = ParsedServers()
     places: dict[str, Node] = {}
     for section in _sections(root):
@@ -110,8 +98,7 @@ def servers(
                 if reason:
                     found.notes.append(f"{written(node.key)}: left out: {reason}")
                 continue
-            own = overrides.get(identity(name), Overrides())
-            found.servers.append(entry.server(own, start_timeout_s, call_timeout_s))
+            found.servers.append(entry.server(settings.get(identity(name), {}), limits))
     return found
 
 
@@ -136,11 +123,11 @@ def _flat(table: dict[str, Node]) -> dict[str, Node]:
 
 
 def _server_name(name: str, node: Node) -> str:
-    usable = commands.usable_name(name)
+    usable = usable_name(name)
     if not usable:
         raise node.error("a server's name needs a letter or a digit")
-    if len(usable) > commands.MAX_NAME_LENGTH:
-        raise node.error(f"a server's name may have at most {commands.MAX_NAME_LENGTH} characters")
+    if len(usable) > MAX_NAME_LENGTH:
+        raise node.error(f"a server's name may have at most {MAX_NAME_LENGTH} characters")
     return usable
 
 
@@ -160,54 +147,47 @@ class _Entry:
         if (disabled and disabled.flag()) or (enabled and not enabled.flag()):
             return ""
         command = self.table.get("command")
-        if command and commands.is_ourselves([command.text(), *(arg.text() for arg in self._list("args"))]):
+        if command and is_ourselves([command.text(), *(arg.text() for arg in self._list("args"))]):
             return "it is codeact-mcp itself, which would start itself for ever"
         if "settings" in self.table and not {"command", *_ADDRESSES} & self.table.keys():
             return "an extension of Zed brings it, and only Zed knows how to start it"
         return None
 
-    def server(self, overrides: Overrides, start_timeout_s: float, call_timeout_s: float) -> ServerSpec:
-        start_s = overrides.start_timeout_s or self._seconds("startup_timeout_sec") or start_timeout_s
-        call_s = overrides.call_timeout_s or self._seconds("tool_timeout_sec") or call_timeout_s
-        offer = replace(
-            overrides.offer,
-            allow=overrides.offer.allow or self._tool_names(_ALLOWED),
-            deny=(*overrides.offer.deny, *self._tool_names(_DENIED)),
-        )
+    def server(self, given: GivenSettings, limits: Limits) -> ServerSpec:
+        """The server with the `given` settings; for what they leave open, those of its entry; else the `limits`."""
+        settings = {
+            "start_timeout_s": limits.start_timeout_s,
+            "call_timeout_s": limits.call_timeout_s,
+            **self._timeouts(given),
+            **given,
+            "tools": self._selection(given.get("tools", ToolSelection())),
+        }
+        return replace(self._reached(given), **settings)
+
+    def _reached(self, given: GivenSettings) -> StdioServer | HttpServer:
+        """The server as its entry says how to reach it, without settings."""
         transport, where = self._transport()
-        if transport == "stdio":
-            if overrides.transport:
-                raise where.error(f"is a command, for which codeact.servers.{self.name}.transport cannot be set")
-            if overrides.oauth:
-                raise where.error(f"is a command, for which codeact.servers.{self.name}.oauth cannot be set")
-            if not (command := self._filled(where, self.around.command)):
-                raise where.error("is empty")
-            return StdioServer(
-                name=self.name,
-                command=command,
-                args=tuple(self._filled(arg, self.around.expand) for arg in self._list("args")),
-                env=self._env(),
-                cwd=self._path("cwd"),
-                start=overrides.start,
-                era=overrides.era,
-                start_timeout_s=start_s,
-                call_timeout_s=call_s,
-                concurrent_calls=overrides.concurrent_calls,
-                offer=offer,
-            )
-        return HttpServer(
-            name=self.name,
-            url=self._url(where),
-            transport=overrides.transport or transport,
-            headers=self._headers(),
-            oauth=overrides.oauth,
-            start=overrides.start,
-            era=overrides.era,
-            start_timeout_s=start_s,
-            call_timeout_s=call_s,
-            concurrent_calls=overrides.concurrent_calls,
-            offer=offer,
-        )
+        if transport != "stdio":
+            return HttpServer(name=self.name, url=self._url(where), transport=transport, headers=self._headers())
+        for setting in ("transport", "oauth"):
+            if setting in given:
+                raise where.error(f"is a command, for which codeact.servers.{self.name}.{setting} cannot be set")
+        if not (command := self._filled(where, self.around.command)):
+            raise where.error("is empty")
+        args = tuple(self._filled(arg, self.around.expand) for arg in self._list("args"))
+        return StdioServer(name=self.name, command=command, args=args, env=self._env(), cwd=self._path("cwd"))
+
+    def _timeouts(self, given: GivenSettings) -> dict[str, float]:
+        """Codex's timeouts, except those that are given."""
+        return {
+            setting: self.table[key].seconds()
+            for setting, key in _CODEX_TIMEOUTS.items()
+            if key in self.table and setting not in given
+        }
+
+    def _selection(self, given: ToolSelection) -> ToolSelection:
+        allow = given.allow or self._tool_names(_ALLOWED)
+        return replace(given, allow=allow, deny=(*given.deny, *self._tool_names(_DENIED)))
 
     def _tool_names(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """The tools in these lists, as patterns that fit nothing else. Gemini may write `tool(argument)`."""
@@ -323,9 +303,6 @@ class _Entry:
 
     def _path(self, key: str) -> Path | None:
         return self._filled(self.table[key], self.around.path) if key in self.table else None
-
-    def _seconds(self, key: str) -> float | None:
-        return self.table[key].seconds() if key in self.table else None
 
     def _list(self, key: str) -> list[Node]:
         return self.table[key].items() if key in self.table else []

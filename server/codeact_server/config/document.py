@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, cast
 
+from codeact_bridges.text import escaped
 from codeact_bridges.values import JsonValue
 from codeact_server.config.jsonc import without_comments
 
@@ -28,7 +29,7 @@ class ConfigError(Exception):
     """The configuration cannot be used. Its text is one line: file, key, reason. Still usable: nothing has started."""
 
     def __init__(self, file: str, key: str, reason: str) -> None:
-        super().__init__(": ".join(one_line(part) for part in (file, key, reason) if part))
+        super().__init__(": ".join(escaped(part) for part in (file, key, reason) if part))
         self.file, self.key, self.reason = file, key, reason
 
 
@@ -135,11 +136,6 @@ def written(key: Key) -> str:
         else:
             text += f"[{json.dumps(part[:200] if isinstance(part, str) else part)}]"
     return text.removeprefix(".")
-
-
-def one_line(text: str) -> str:
-    """`text` with line breaks, terminal controls and broken characters made visible."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _text_of(path: Path, shown: str) -> str:

@@ -2,13 +2,21 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, get_args
+from dataclasses import is_dataclass
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from codeact_server.config import document as documents
+from codeact_server.config.document import written
 from codeact_server.config.model import Settings
+
+_PATTERNS = {
+    "packages": "must be the plain name of an installed package, without version or extras",
+    "rename": "must be 1 to 128 letters, digits, '_', '.' or '-'",
+    "issuer": "must be an http:// or https:// address",
+}
+"""What a text with a pattern must be, by the key that it or its table stands under."""
 
 _LISTS_OF_TABLES = (("network",), ("policy", "rules"))
 
@@ -21,10 +29,10 @@ _SENTENCES = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "model_type": "must be a table",
+    "dataclass_type": "must be a table",
     "dict_type": "must be a table",
     "tuple_type": "must be a list",
     "list_type": "must be a list",
-    "string_pattern_mismatch": "must be the plain name of an installed package, without version or extras",
     "recursion_loop": "is nested too deeply",
     "json_invalid": "holds a value that cannot be read",
 }
@@ -34,27 +42,36 @@ def sentence(details: ErrorDetails, place: tuple[str | int, ...]) -> str:
     """One of pydantic's errors in plain words and without the value."""
     kind, message = details["type"], details["msg"]
     if kind == "tuple_type" and place in _LISTS_OF_TABLES:
-        return f"must be a list of tables; in TOML each begins with [[{documents.written(('codeact', *place))}]]"
+        return f"must be a list of tables; in TOML each begins with [[{written(('codeact', *place))}]]"
     if kind == "model_type" and place[:1] == ("files",) and len(place) == 2:
         return 'must be a table, as { path = "reports", mode = "ro" }'
-    if kind == "extra_forbidden":
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
         known = _keys_at(Settings, place[:-1])
         return f"unknown key{nearest_name(str(place[-1]), known, 'keys')}"
     if kind in _SENTENCES:
         return _SENTENCES[kind]
+    if kind == "string_pattern_mismatch" and (known := [_PATTERNS[key] for key in place if key in _PATTERNS]):
+        return known[-1]
     message = message.removeprefix("Value error, ").replace("Input should", "must", 1)
     return message[:1].lower() + message[1:]
 
 
 def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
     """The keys of the model that stands at `place` below `annotation`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
+        keys = _annotations(annotation)
         if not place:
-            return list(annotation.model_fields)
-        inner = annotation.model_fields.get(str(place[0]))
-        return _keys_at(inner.annotation, place[1:]) if inner else []
+            return list(keys)
+        return _keys_at(keys[str(place[0])], place[1:]) if place[0] in keys else []
     arguments = [argument for argument in get_args(annotation) if argument is not type(None) and argument is not ...]
     return _keys_at(arguments[-1], place[1:]) if arguments else []
+
+
+def _annotations(model: type) -> dict[str, Any]:
+    """The keys of a pydantic model or a dataclass, with the types of their values."""
+    if issubclass(model, BaseModel):
+        return {key: each.annotation for key, each in model.model_fields.items()}
+    return get_type_hints(model)  # without the bounds of `Annotated`
 
 
 def nearest_name(name: str, known: Sequence[str], what: str) -> str:

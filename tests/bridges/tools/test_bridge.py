@@ -13,7 +13,7 @@ from mcp.server.mcpserver import MCPServer
 from codeact_bridges.errors import BadArguments, DownstreamFailed, UnknownTool
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.port import ToolsPort
-from codeact_bridges.tools.spec import HttpServer, MemoryServer, StdioServer, ToolFilter
+from codeact_bridges.tools.spec import HttpServer, MemoryServer, StdioServer, ToolSelection
 from codeact_bridges.values import Data, JsonValue, Media, ToolParts
 
 Hostile: TypeAlias = Callable[..., StdioServer]
@@ -176,7 +176,7 @@ async def test_the_list_of_all_leaves_out_what_failed_and_subscribers_are_told_o
 async def test_settings_that_fit_no_tool_are_one_warning_and_a_finding_of_their_server(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    spec = replace(calculator(), offer=ToolFilter(deny=("ad",), fixed={"add": {"c": 1}}), ruled=("sub",))
+    spec = replace(calculator(), tools=ToolSelection(deny=("ad",)), fixed={"add": {"c": 1}}, policy_tools=("sub",))
     with anyio.fail_after(10):
         async with ToolsBridge([spec, calculator("other")]) as tools:
             await tools.wait_settled()

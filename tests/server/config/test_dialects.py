@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from codeact_bridges.tools.spec import HttpServer, ServerSpec, StdioServer, ToolFilter
+from codeact_bridges.tools.spec import HttpServer, ServerSpec, StdioServer, ToolSelection
 from codeact_server.config.load import ConfigError, load
 from codeact_server.config.model import Config
 
@@ -390,9 +390,9 @@ def test_another_clients_lists_of_tools_bind_programs_too(tmp_path: Path) -> Non
         tmp_path,
     )
 
-    offers = {server.name: server.offer for server in config.servers}
-    assert offers["codex"] == ToolFilter(allow=("get", "list[[]1]"), deny=("drop",))
-    assert offers["gemini"] == ToolFilter(allow=("get",), deny=("drop",))
+    selected = {server.name: server.tools for server in config.servers}
+    assert selected["codex"] == ToolSelection(allow=("get", "list[[]1]"), deny=("drop",))
+    assert selected["gemini"] == ToolSelection(allow=("get",), deny=("drop",))
 
 
 def test_a_dollar_name_that_only_gemini_expands_is_passed_on_with_a_note(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import string
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -98,7 +98,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ("[codeact]\nengin = 'auto'", "codeact.engin: unknown key; did you mean engine?"),
         (
             "[codeact]\nzzz = 1",
-            f"codeact.zzz: unknown key; the keys: {', '.join(Settings.model_fields)}",
+            f"codeact.zzz: unknown key; the keys: {', '.join(field.name for field in fields(Settings))}",
         ),
         ("[codeact]\nengine = 'wasm'", "codeact.engine: must be 'auto', 'hyperlight' or 'wasmtime'"),
         ("[codeact.limits]\nmemory_mb = 128", "codeact.limits.memory_mb: unknown key; did you mean memory_mib?"),
@@ -135,6 +135,10 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         (
             "[codeact]\npackages = ['pyyaml', 'jinja2>=3']",
             "codeact.packages[1]: must be the plain name of an installed package, without version or extras",
+        ),
+        (
+            "[codeact]\naudit = { path = '${NOPE}/audit' }",
+            "codeact.audit.path: the environment variable NOPE is not set",
         ),
         ("[codeact]\nlog_level = 1", "codeact.log_level: must be 'debug', 'info', 'warning' or 'error'"),
         ("[codeact.servers.gti]", "codeact.servers.gti: no server has this name; did you mean git?"),
@@ -309,4 +313,4 @@ def test_a_rule_for_a_server_that_is_there_or_disabled_or_has_a_wildcard_is_take
 def test_a_server_knows_the_tools_that_rules_name_without_a_wildcard(tmp_path: Path) -> None:
     rules = (RULE.format(tool) for tool in ("my_server.drop", "my-server.get_*", "*.find", "my-server.a.b"))
     config = loaded("[mcpServers.my-server]\ncommand = 'x'\n" + "".join(rules), tmp_path)
-    assert config.servers[0].ruled == ("drop", "a.b")
+    assert config.servers[0].policy_tools == ("drop", "a.b")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codeact_bridges.tools.spec import HttpServer, OAuth, ServerSpec, ToolFilter
+from codeact_bridges.tools.spec import HttpServer, OAuth, ServerSpec, ToolSelection
 from codeact_server.config.load import ConfigError, load
 
 PRINT = f"{sys.executable} -c 'print(40 + 2)'"
@@ -45,15 +45,11 @@ def test_everything_that_can_be_said_of_a_server(tmp_path: Path) -> None:
         tmp_path,
     )
     assert (found.start, found.era, found.concurrent_calls) == ("lazy", "handshake", 4)
-    assert found.offer == ToolFilter(
-        allow=("get_*",),
-        deny=("get_secret",),
-        read_only=True,
-        rename={"get_v2": "get"},
-        fixed={"*": {"repo": "me/hush", "deep": {"list": ["hush", 1]}}},
-        timeouts_s={"search*": 120.0},
-        literal=True,
-    )
+    assert found.tools == ToolSelection(allow=("get_*",), deny=("get_secret",), read_only=True)
+    assert found.rename == {"get_v2": "get"}
+    assert found.fixed == {"*": {"repo": "me/hush", "deep": {"list": ["hush", 1]}}}
+    assert found.tool_timeouts_s == {"search*": 120.0}
+    assert found.literal
     assert "hush" not in repr(found)
 
 
@@ -78,8 +74,15 @@ def test_oauth_with_its_secret_from_the_environment(tmp_path: Path) -> None:
         ({"start": "later"}, "codeact.servers.it.start: must be 'eager' or 'lazy'"),
         ({"concurrent_calls": 0}, "codeact.servers.it.concurrent_calls: must be greater than or equal to 1"),
         ({"tools": {"alow": []}}, "codeact.servers.it.tools.alow: unknown key; did you mean allow?"),
-        ({"rename": {"a": "b", "c": "b"}}, "codeact.servers.it: rename gives two tools the same name"),
-        ({"rename": {"a": "two words"}}, "codeact.servers.it.rename.a: must"),
+        ({"rename": {"a": "b", "c": "b"}}, "codeact.servers.it.rename: gives two tools the same name"),
+        (
+            {"rename": {"a": "two words"}},
+            "codeact.servers.it.rename.a: must be 1 to 128 letters, digits, '_', '.' or '-'",
+        ),
+        (
+            {"oauth": {"issuer": "ftp://a"}},
+            "codeact.servers.it.oauth.issuer: must be an http:// or https:// address",
+        ),
         ({"fixed": {"*": {"key": "${NOPE}"}}}, "codeact.servers.it.fixed: the environment variable NOPE is not set"),
         ({"oauth": {"grant": "client_credentials"}}, "needs a client_id, a client_secret and an issuer"),
         ({"oauth": {"client_secret": "x"}}, "needs the client_id that it belongs to"),

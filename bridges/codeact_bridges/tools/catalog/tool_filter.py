@@ -6,13 +6,11 @@ Pure. Patterns are over the names that the server gives, so that a renamed tool 
 import difflib
 import json
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import translate
-from functools import lru_cache
 from typing import Any
 
+from codeact_bridges.names import folded, matches
 from codeact_bridges.text import one_line
 from codeact_bridges.tools.catalog.argument_check import is_closed
 from codeact_bridges.tools.catalog.catalog import CatalogTool
@@ -28,8 +26,6 @@ MAX_UNMATCHED = 20
 
 def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[CatalogTool, ...]:
     """The tools that programs get, in the form in which they get them."""
-    if tool_filter == ToolFilter():
-        return tuple(tools)
     allowed = [tool for tool in tools if _is_allowed(tool, tool_filter)]
     taken = {tool.name for tool in allowed if tool.name not in tool_filter.rename}
     given: list[CatalogTool] = []
@@ -46,7 +42,11 @@ def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[Cat
                 name=name,
                 sent_as=tool.name,
                 timeout_s=next(
-                    (seconds for pattern, seconds in tool_filter.timeouts_s.items() if matches(pattern, tool.name)),
+                    (
+                        seconds
+                        for pattern, seconds in tool_filter.tool_timeouts_s.items()
+                        if matches(pattern, tool.name)
+                    ),
                     None,
                 ),
                 literal=tool_filter.literal,
@@ -74,10 +74,10 @@ def _each_unmatched(
 ) -> Iterator[str]:
     own = [tool.name for tool in tools]
     patterns = {
-        "allow": tool_filter.allow,
-        "deny": tool_filter.deny,
+        "allow": tool_filter.tools.allow,
+        "deny": tool_filter.tools.deny,
         "fixed": tuple(tool_filter.fixed),
-        "tool_timeouts_s": tuple(tool_filter.timeouts_s),
+        "tool_timeouts_s": tuple(tool_filter.tool_timeouts_s),
     }
     for setting, written in patterns.items():
         for pattern in written:
@@ -96,7 +96,7 @@ def _each_unmatched(
     # A tool that is kept from programs is there all the same: a rule for it is no mistake.
     known = [tool_filter.rename.get(name, name) for name in own]
     for name in policy_tools:
-        if not any(_folded(name) == _folded(other) for other in known):
+        if not any(folded(name) == folded(other) for other in known):
             yield _matches_none("policy.rules", name, known)
 
 
@@ -118,18 +118,12 @@ def _quoted(name: str) -> str:
     return json.dumps(_shown(name), ensure_ascii=False)
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Whether the tool `name` is meant by `pattern`."""
-    # As it stands too: a hyphen inside brackets is a range.
-    return bool(_compiled(pattern).match(name) or _compiled(_folded(pattern)).match(_folded(name)))
-
-
 def _is_allowed(tool: CatalogTool, tool_filter: ToolFilter) -> bool:
-    if tool_filter.read_only and not tool.read_only:
+    if tool_filter.tools.read_only and not tool.read_only:
         return False
-    if any(matches(pattern, tool.name) for pattern in tool_filter.deny):
+    if any(matches(pattern, tool.name) for pattern in tool_filter.tools.deny):
         return False
-    return not tool_filter.allow or any(matches(pattern, tool.name) for pattern in tool_filter.allow)
+    return not tool_filter.tools.allow or any(matches(pattern, tool.name) for pattern in tool_filter.tools.allow)
 
 
 def _fixed_for(tool: CatalogTool, tool_filter: ToolFilter) -> dict[str, JsonValue]:
@@ -162,15 +156,6 @@ def _without(schema: Schema, names: Iterable[str]) -> dict[str, Any]:
         if parts := sequence(left.get(combined)):
             left[combined] = [_without(found, hidden) if (found := mapping(part)) else part for part in parts]
     return left
-
-
-@lru_cache(maxsize=1_000)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern))
-
-
-def _folded(name: str) -> str:
-    return name.replace("-", "_")
 
 
 def _shown(name: str) -> str:

@@ -338,11 +338,11 @@ class DownstreamServer:
     async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
         """What programs get of the server's tools. Tells of settings that fit none of them, once."""
         tools = await list_tools(client, self.spec.name)
-        found = unmatched(tools, self.spec.offer, self.spec.ruled)
+        found = unmatched(tools, self.spec, self.spec.policy_tools)
         if found and found != self._unmatched:
             log.warning("server %r: settings without effect: %s", self.spec.name, "; ".join(found))
         self._unmatched = found
-        return filtered(tools, self.spec.offer)
+        return filtered(tools, self.spec)
 
     def _update_tools(self, tools: tuple[CatalogTool, ...]) -> None:
         """Take over a list, unless it says what we knew: then nobody need be told, and what was made of it stays."""

@@ -8,7 +8,7 @@ import pytest
 from codeact_bridges.errors import BadArguments
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
 from codeact_bridges.tools.catalog.tool_filter import MAX_UNMATCHED, filtered, unmatched
-from codeact_bridges.tools.spec import ToolFilter
+from codeact_bridges.tools.spec import ToolFilter, ToolSelection
 
 ISSUES: dict[str, Any] = {
     "type": "object",
@@ -26,25 +26,29 @@ def names(tool_filter: ToolFilter, *tools: CatalogTool) -> list[str]:
     return [one.name for one in filtered(tools, tool_filter)]
 
 
+def selection(allow: tuple[str, ...] = (), deny: tuple[str, ...] = (), *, read_only: bool = False) -> ToolFilter:
+    return ToolFilter(tools=ToolSelection(allow=allow, deny=deny, read_only=read_only))
+
+
 def test_without_an_allow_list_every_tool_is_there() -> None:
     assert names(ToolFilter(), tool("get"), tool("drop")) == ["get", "drop"]
 
 
 def test_an_allow_list_leaves_out_all_others() -> None:
-    assert names(ToolFilter(allow=("get_*", "list?")), tool("get_a"), tool("lists"), tool("drop")) == ["get_a", "lists"]
+    assert names(selection(allow=("get_*", "list?")), tool("get_a"), tool("lists"), tool("drop")) == ["get_a", "lists"]
 
 
 def test_a_denied_tool_is_not_there_even_if_it_is_allowed() -> None:
-    assert names(ToolFilter(allow=("*",), deny=("drop*",)), tool("get"), tool("drop-all")) == ["get"]
+    assert names(selection(allow=("*",), deny=("drop*",)), tool("get"), tool("drop-all")) == ["get"]
 
 
 def test_a_hyphen_in_a_pattern_means_an_underscore_too_and_inside_brackets_a_range() -> None:
-    assert names(ToolFilter(allow=("git-status", "tool_[a-c]")), tool("git_status"), tool("tool-b")) == ["git_status"]
-    assert names(ToolFilter(allow=("tool_[a-c]",)), tool("tool_b"), tool("tool_d")) == ["tool_b"]
+    assert names(selection(allow=("git-status", "tool_[a-c]")), tool("git_status"), tool("tool-b")) == ["git_status"]
+    assert names(selection(allow=("tool_[a-c]",)), tool("tool_b"), tool("tool_d")) == ["tool_b"]
 
 
 def test_only_tools_that_say_that_they_only_read_are_there_where_that_is_asked() -> None:
-    assert names(ToolFilter(read_only=True, allow=("*",)), tool("get", read_only=True), tool("put")) == ["get"]
+    assert names(selection(allow=("*",), read_only=True), tool("get", read_only=True), tool("put")) == ["get"]
 
 
 def test_a_renamed_tool_is_called_by_its_new_name_and_sent_by_its_own() -> None:
@@ -54,8 +58,8 @@ def test_a_renamed_tool_is_called_by_its_new_name_and_sent_by_its_own() -> None:
 
 
 def test_patterns_are_over_the_servers_own_names() -> None:
-    assert names(ToolFilter(deny=("drop",), rename={"drop": "tidy"}), tool("drop")) == []
-    assert names(ToolFilter(deny=("tidy",), rename={"drop": "tidy"}), tool("drop")) == ["tidy"]
+    assert names(ToolFilter(tools=ToolSelection(deny=("drop",)), rename={"drop": "tidy"}), tool("drop")) == []
+    assert names(ToolFilter(tools=ToolSelection(deny=("tidy",)), rename={"drop": "tidy"}), tool("drop")) == ["tidy"]
 
 
 def test_a_name_that_another_tool_has_is_not_given_a_second_time(caplog: pytest.LogCaptureFixture) -> None:
@@ -94,7 +98,7 @@ def test_a_fixed_argument_that_a_tool_does_not_take_is_not_sent_to_it() -> None:
 
 
 def test_the_first_pattern_that_names_an_argument_or_fits_a_tool_decides() -> None:
-    tool_filter = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, timeouts_s={"get*": 5.0, "*": 1.0})
+    tool_filter = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, tool_timeouts_s={"get*": 5.0, "*": 1.0})
     got, other = filtered([tool("get"), tool("put")], tool_filter)
     assert (got.fixed, got.timeout_s) == ({"a": 1, "b": 3}, 5.0)
     assert (other.fixed, other.timeout_s) == ({"a": 2, "b": 3}, 1.0)
@@ -112,11 +116,10 @@ def test_a_fixed_argument_is_gone_from_alternatives_too() -> None:
 
 def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
     tool_filter = ToolFilter(
-        allow=("get*", "lsit"),
-        deny=("drpo", "rm-*"),
+        tools=ToolSelection(allow=("get*", "lsit"), deny=("drpo", "rm-*")),
         rename={"gte": "fetch", "get": "read"},
         fixed={"dorp": {"repo": "a"}},
-        timeouts_s={"drop": 1, "no-such": 2},
+        tool_timeouts_s={"drop": 1, "no-such": 2},
     )
     assert unmatched([tool("get"), tool("drop"), tool("list")], tool_filter, ("drop", "read", "raed")) == (
         'allow: "lsit" fits no tool (did you mean "list"?)',
@@ -143,13 +146,13 @@ def test_a_fixed_argument_of_a_tool_that_takes_any_is_no_slip() -> None:
 
 
 def test_a_rule_for_a_tool_that_is_kept_from_programs_is_no_slip_and_one_by_a_renamed_tools_old_name_is() -> None:
-    tool_filter = ToolFilter(deny=("drop",), rename={"search_v2": "search"})
+    tool_filter = ToolFilter(tools=ToolSelection(deny=("drop",)), rename={"search_v2": "search"})
     assert unmatched([tool("drop"), tool("search_v2")], tool_filter, ("drop", "search", "search_v2")) == (
         'policy.rules: "search_v2" fits no tool (did you mean "search"?)',
     )
 
 
 def test_of_very_many_settings_without_a_tool_some_are_told() -> None:
-    found = unmatched([], ToolFilter(deny=tuple(f"a{number}" for number in range(500))))
+    found = unmatched([], selection(deny=tuple(f"a{number}" for number in range(500))))
     assert len(found) == MAX_UNMATCHED + 1
     assert found[-1] == "and 480 more"

@@ -11,7 +11,7 @@ from codeact_bridges.errors import DownstreamFailed, ToolDenied
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
-from codeact_bridges.tools.spec import Era, StdioServer, ToolFilter
+from codeact_bridges.tools.spec import Era, StdioServer
 from codeact_bridges.values import Data, JsonValue, Link, Media
 
 
@@ -117,7 +117,7 @@ async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "h
 
 
 async def test_a_servers_python_is_read_as_such_only_where_it_is_marked_so(everyday: StdioServer) -> None:
-    marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, offer=ToolFilter(literal=True))
+    marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, literal=True)
     with anyio.fail_after(20):
         async with ToolsBridge([everyday, marked]) as tools:
             assert await tools.call("marked.rows", {}) == Data(

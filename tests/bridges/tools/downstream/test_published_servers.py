@@ -16,7 +16,7 @@ from published import npm_server, pypi_server
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
-from codeact_bridges.tools.spec import StdioServer, ToolFilter
+from codeact_bridges.tools.spec import StdioServer, ToolSelection
 from codeact_bridges.values import Data, JsonValue, Link, Media, ToolParts, ToolValue
 
 Arguments: TypeAlias = Mapping[str, JsonValue]
@@ -86,7 +86,7 @@ async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
 
 async def test_only_reading_tools_of_the_file_server_are_there_where_only_those_are_wanted(tmp_path: Path) -> None:
     command = [*npm_server("server-filesystem"), str(tmp_path)]
-    spec = StdioServer(name="files", command=command[0], args=tuple(command[1:]), offer=ToolFilter(read_only=True))
+    spec = StdioServer(name="files", command=command[0], args=tuple(command[1:]), tools=ToolSelection(read_only=True))
     with anyio.fail_after(60):
         async with ToolsBridge([spec]) as tools:
             await tools.wait_settled()
@@ -118,7 +118,7 @@ async def test_a_server_of_the_first_sdk_writes_rows_as_python_does(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / "shop.db")) as base:
         base.executescript("CREATE TABLE o (id, who); INSERT INTO o VALUES (1, 'Ada');")
     command = [*sqlite_command(), "--db-path", str(tmp_path / "shop.db")]
-    spec = StdioServer(name="shop", command=command[0], args=tuple(command[1:]), offer=ToolFilter(literal=True))
+    spec = StdioServer(name="shop", command=command[0], args=tuple(command[1:]), literal=True)
     with anyio.fail_after(300):
         async with ToolsBridge([spec]) as tools:
             assert data(await tools.call("read_query", {"query": "SELECT * FROM o"})) == [{"id": 1, "who": "Ada"}]

@@ -9,7 +9,7 @@ import pytest
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed, UnknownTool
 from codeact_bridges.tools.bridge import ToolsBridge
-from codeact_bridges.tools.spec import StdioServer, ToolFilter
+from codeact_bridges.tools.spec import StdioServer, ToolSelection
 from codeact_bridges.values import Data, JsonValue
 
 Hostile: TypeAlias = Callable[..., StdioServer]
@@ -75,7 +75,7 @@ async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile)
 
 async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
     with anyio.fail_after(10):
-        spec = replace(hostile(call_timeout_s=60), offer=ToolFilter(timeouts_s={"h*g": 0.2}))
+        spec = replace(hostile(call_timeout_s=60), tool_timeouts_s={"h*g": 0.2})
         async with ToolsBridge([spec]) as tools:
             with pytest.raises(CallTimedOut, match=r"no answer within 0\.2 s"):
                 await tools.call("hang", {})
@@ -93,9 +93,14 @@ async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(host
 
 
 async def test_a_tool_that_is_denied_does_not_exist_and_a_renamed_one_is_sent_by_its_own_name(hostile: Hostile) -> None:
-    offer = ToolFilter(deny=("die*",), rename={"echo": "say"}, fixed={"echo": {"text": "always this"}})
+    spec = replace(
+        hostile(),
+        tools=ToolSelection(deny=("die*",)),
+        rename={"echo": "say"},
+        fixed={"echo": {"text": "always this"}},
+    )
     with anyio.fail_after(10):
-        async with ToolsBridge([replace(hostile(), offer=offer)]) as tools:
+        async with ToolsBridge([spec]) as tools:
             with pytest.raises(UnknownTool):
                 await tools.call("die", {})
             assert await tools.call("say", {}) == Data("always this")
