@@ -1,7 +1,7 @@
 """Builds the guest: a hatchling hook, and `python build.py` for a working copy.
 
-Two files come out, in `built/`: `guest.wasm` (10 s) and `stdlib.zip` (30 s), each when what it is made of has changed.
-Nothing built is committed.
+It writes two files to `built/`: `guest.wasm` (10 s) and `stdlib.zip` (30 s), each only if its sources have changed.
+Built files are not committed.
 """
 
 import base64
@@ -24,11 +24,11 @@ HERE = Path(__file__).parent
 BUILT = HERE / "built"
 MADE_WITH = ("componentize-py", "wasmtime", "tzdata")
 BUILD_TIMEOUT_S = 600
-"""Far more than the slowest machine seen needs (40 s)."""
+"""Far more than the slowest measured machine needs (40 s)."""
 
 
 class GuestBuildHook(BuildHookInterface[Any]):
-    """Makes the guest part of every wheel and of every editable install."""
+    """Adds the guest to every wheel and every editable install."""
 
     PLUGIN_NAME = "custom"
 
@@ -50,7 +50,7 @@ def build() -> None:
 def _make(target: Path, sources: Iterable[Path], make: Callable[[Path], None]) -> None:
     digest = hashlib.sha256(" ".join(version(name) for name in MADE_WITH).encode())
     for source in sources:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+        digest.update(source.relative_to(HERE).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
     stamp = target.with_suffix(target.suffix + ".made-of")
     if target.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
@@ -62,7 +62,7 @@ def _make(target: Path, sources: Iterable[Path], make: Callable[[Path], None]) -
 
 
 def _componentize(world: str, app: str, target: Path, *also: Path) -> None:
-    # Not the script of that name: in pip's isolated build environment only this process knows where the package is.
+    # Not the command `componentize-py`: in pip's isolated build environment only this process can find the package.
     spec = find_spec("componentize_py")
     if spec is None or spec.origin is None:
         raise RuntimeError("componentize-py is not installed")
@@ -72,7 +72,7 @@ def _componentize(world: str, app: str, target: Path, *also: Path) -> None:
     command += ["componentize", app, "--output", str(target)]
     for path in (HERE / "runtime", *also):
         command += ["--python-path", str(path)]
-    # Variables of an active virtual environment would put its packages into the component.
+    # These variables would put the packages of an active virtual environment into the component.
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False

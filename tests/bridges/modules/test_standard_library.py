@@ -67,5 +67,7 @@ def test_the_archive_of_this_build_is_whole() -> None:
     library = {name.removeprefix("python/") for name in names if name.startswith("python/")}
     assert library > {"json/__init__.py", "asyncio/base_events.py", "tzdata/zones", "tzdata/zoneinfo/Europe/Berlin"}
     assert not any(name.startswith(("test/", "idlelib/", "tkinter/")) or "/tests/" in name for name in library)
-    modules = ["common_modules.py", *sorted(path.name for path in (RUNTIME / "codeact_guest").rglob("*.py"))]
-    assert sorted(Path(name).name for name in names if not name.startswith("python/")) == sorted(modules)
+    modules = [RUNTIME / "common_modules.py", *(RUNTIME / "codeact_guest").rglob("*.py")]
+    assert {name for name in names if not name.startswith("python/")} == {
+        path.relative_to(RUNTIME).as_posix() for path in modules
+    }
