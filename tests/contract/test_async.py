@@ -295,9 +295,7 @@ async def test_a_task_that_was_cancelled_is_not_named_at_the_end(lab: Lab) -> No
 
 async def test_an_executors_call_that_is_pending_at_the_end_is_named(lab: Lab) -> None:
     program = "from concurrent.futures import ThreadPoolExecutor as P\nf = P().submit(call_tool, 'wait')\n5"
-    assert "the program ended before 1 call of an executor had an answer" in stderr(
-        await lab.run(program, Meeting().tools)
-    )
+    assert "the program ended before 1 executor call finished" in stderr(await lab.run(program, Meeting().tools))
 
 
 async def test_a_last_value_that_is_a_task_of_a_finished_loop_gives_its_result(lab: Lab) -> None:

@@ -115,7 +115,7 @@ GOLDEN = {
         Traceback (most recent call last):
           File "program.py", line 1, in <module>
             import pandas
-        ModuleNotFoundError: No module named 'pandas': there is the standard library, and what the operator lists in codeact.packages; compiled parts cannot run here, so use statistics, csv, json or sqlite3
+        ModuleNotFoundError: No module named 'pandas': available are the standard library and the packages that the operator lists in codeact.packages; compiled packages cannot run here: use statistics, csv, json or sqlite3
         """,
     ),
     "an error of the compiler": (
@@ -124,7 +124,7 @@ GOLDEN = {
           File "program.py", line 1
             é = 'é'; return 5
                      ^^^^^^^^
-        SyntaxError: 'return' outside function; to give a result, write the value alone as the program's last line
+        SyntaxError: 'return' outside function; to return a result, write the value alone as the program's last line
         """,
     ),
     "an error of the compiler over several lines": (
@@ -133,7 +133,7 @@ GOLDEN = {
           File "program.py", line 3
             await g(),
             ^^^^^^^^^
-        SyntaxError: 'await' outside async function; `await` works at the top of a program and in an `async def`
+        SyntaxError: 'await' outside async function; `await` works at the top level of a program and inside an `async def`
         """,
     ),
     "a nonlocal at the top": (
@@ -251,29 +251,29 @@ async def test_an_interpreter_ended_from_inside_is_a_death_with_its_reason(lab: 
 
 
 ABSENT = {
-    "input('name? ')": "RuntimeError: input() cannot ask anybody: the program runs unattended.",
-    "import getpass; getpass.getpass()": "RuntimeError: input() cannot ask anybody",
-    "breakpoint()": "PermissionError: breakpoint(): nobody is there to debug",
-    "import threading; threading.Thread(target=print).start()": "RuntimeError: threading.Thread: there are no threads here. Tool calls run concurrently with `await asyncio.gather(",
-    "import threading; threading.Timer(1, print).start()": "RuntimeError: threading.Thread: there are no threads here.",
-    "import _thread; _thread.start_new_thread(print, ())": "RuntimeError: _thread.start_new_thread: there are no threads here.",
-    "import subprocess; subprocess.run(['ls'])": "PermissionError: subprocess: there are no processes here",
-    "import os; os.system('ls')": "PermissionError: os.system: there are no processes here",
-    "import asyncio; await asyncio.create_subprocess_exec('ls')": "PermissionError: asyncio: there are no processes here",
-    "import socket; socket.socket()": "PermissionError: socket.socket: there are no sockets here",
-    "import socket; socket.create_connection(('x', 1))": "PermissionError: socket.create_connection: there are no sockets here",
-    "import asyncio; await asyncio.open_connection('x', 1)": "PermissionError: asyncio: there are no sockets here",
-    "import select; select.select([1], [], [])": "PermissionError: select.select: there are no sockets here",
+    "input('name? ')": "RuntimeError: input() is not available: the program runs unattended.",
+    "import getpass; getpass.getpass()": "RuntimeError: input() is not available",
+    "breakpoint()": "PermissionError: breakpoint(): no debugger is available",
+    "import threading; threading.Thread(target=print).start()": "RuntimeError: threading.Thread: this sandbox has no threads. To run tool calls concurrently, write `await asyncio.gather(",
+    "import threading; threading.Timer(1, print).start()": "RuntimeError: threading.Thread: this sandbox has no threads.",
+    "import _thread; _thread.start_new_thread(print, ())": "RuntimeError: _thread.start_new_thread: this sandbox has no threads.",
+    "import subprocess; subprocess.run(['ls'])": "PermissionError: subprocess: this sandbox has no processes",
+    "import os; os.system('ls')": "PermissionError: os.system: this sandbox has no processes",
+    "import asyncio; await asyncio.create_subprocess_exec('ls')": "PermissionError: asyncio: this sandbox has no processes",
+    "import socket; socket.socket()": "PermissionError: socket.socket: this sandbox has no sockets",
+    "import socket; socket.create_connection(('x', 1))": "PermissionError: socket.create_connection: this sandbox has no sockets",
+    "import asyncio; await asyncio.open_connection('x', 1)": "PermissionError: asyncio: this sandbox has no sockets",
+    "import select; select.select([1], [], [])": "PermissionError: select.select: this sandbox has no sockets",
     "open('/data/x.csv')": "PermissionError: '/data/x.csv': no folder is mounted here",
     "from pathlib import Path; Path('a').read_text()": "PermissionError: 'a': no folder is mounted here",
     "import tempfile; tempfile.mkdtemp()": "PermissionError: no folder is mounted here",
-    "import threading; threading.Event().wait()": "RuntimeError: deadlock: this waits for another thread, and there are no threads here.",
+    "import threading; threading.Event().wait()": "RuntimeError: deadlock: this waits for another thread, but this sandbox has no threads.",
     "import threading; l = threading.Lock(); l.acquire(); l.acquire()": "RuntimeError: deadlock: this waits for another thread",
     "import queue; queue.Queue().get()": "RuntimeError: deadlock: this waits for another thread",
     "import queue; queue.SimpleQueue().get()": "RuntimeError: deadlock: this waits for another thread",
-    "import asyncio\nevent = asyncio.Event()\nawait event.wait()": "RuntimeError: deadlock: every task is waiting, and nothing that could wake one is under way (no tool call, no sleep); look for an Event, Queue or Future that nobody sets\n  waiting at line 3: await event.wait()",
-    "import asyncio\nasync def main(): ...\nawait main()\nasyncio.run(main())": "RuntimeError: asyncio.run() cannot be called from a running event loop: a program with `await` at its top runs in one already, so write `await main()` there",
-    "from concurrent.futures import ProcessPoolExecutor as P; P().submit(len, 'a')": "RuntimeError: ProcessPoolExecutor: no threads and no processes here, so an executor can only run functions that do nothing but return a call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items])",
+    "import asyncio\nevent = asyncio.Event()\nawait event.wait()": "RuntimeError: deadlock: every task is waiting, and no operation is in flight that could wake one (no tool call, no sleep); look for an Event, Queue or Future that is never set\n  waiting at line 3: await event.wait()",
+    "import asyncio\nasync def main(): ...\nawait main()\nasyncio.run(main())": "RuntimeError: asyncio.run() cannot be called from a running event loop: a program with top-level `await` already runs in one, so write `await main()`",
+    "from concurrent.futures import ProcessPoolExecutor as P; P().submit(len, 'a')": "RuntimeError: ProcessPoolExecutor: this sandbox has no threads and no processes, so an executor can only run functions that only return call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items])",
 }
 
 
@@ -287,13 +287,13 @@ async def test_help_prints(lab: Lab) -> None:
 
 
 NOT_PYTHON = {
-    "```python\n1 + 1\n```": "a program is plain Python: leave out the ``` fences of Markdown",
-    "1 + 1\n```": "a program is plain Python: leave out the ``` fences of Markdown",
+    "```python\n1 + 1\n```": "a program is plain Python: remove the Markdown fences (```)",
+    "1 + 1\n```": "a program is plain Python: remove the Markdown fences (```)",
     "%pip install numpy": "the operator lists them in the setting codeact.packages",
     "import json\n!pip install numpy": "the operator lists them in the setting codeact.packages",
     "pip install numpy": "the operator lists them in the setting codeact.packages",
-    "!ls -l": "there are no notebook commands and no shell",
-    "%matplotlib inline": "there are no notebook commands and no shell",
+    "!ls -l": "notebook commands and shell commands do not work",
+    "%matplotlib inline": "notebook commands and shell commands do not work",
 }
 
 
@@ -305,15 +305,15 @@ async def test_a_program_written_for_a_notebook_or_a_chat_is_told_what_to_leave_
 
 
 INSTEAD = {
-    "import requests": "for HTTP there is http_request(method, url), and urllib.request",
-    "from httpx import get": "for HTTP there is http_request(method, url), and urllib.request",
-    "import aiohttp": "for HTTP there is http_request(method, url), and urllib.request",
-    "import urllib3": "for HTTP there is http_request(method, url), and urllib.request",
-    "import numpy as np": "compiled parts cannot run here, so use statistics, csv, json or sqlite3",
-    "import scipy.stats": "compiled parts cannot run here, so use statistics, csv, json or sqlite3",
-    "import polars": "compiled parts cannot run here, so use statistics, csv, json or sqlite3",
-    "from tools import call_tool": "call_tool(name, key=value), search_tools(query) and the like are builtins here",
-    "import mcp.client": "call_tool(name, key=value), search_tools(query) and the like are builtins here",
+    "import requests": "for HTTP use http_request(method, url) or urllib.request",
+    "from httpx import get": "for HTTP use http_request(method, url) or urllib.request",
+    "import aiohttp": "for HTTP use http_request(method, url) or urllib.request",
+    "import urllib3": "for HTTP use http_request(method, url) or urllib.request",
+    "import numpy as np": "compiled packages cannot run here: use statistics, csv, json or sqlite3",
+    "import scipy.stats": "compiled packages cannot run here: use statistics, csv, json or sqlite3",
+    "import polars": "compiled packages cannot run here: use statistics, csv, json or sqlite3",
+    "from tools import call_tool": "call_tool(name, key=value), search_tools(query) and similar functions are builtins here",
+    "import mcp.client": "call_tool(name, key=value), search_tools(query) and similar functions are builtins here",
 }
 
 
@@ -321,27 +321,27 @@ INSTEAD = {
 async def test_an_import_of_what_programs_often_ask_for_says_what_there_is_instead(lab: Lab, program: str) -> None:
     error = await lab.error(program)
     assert INSTEAD[program] in error
-    assert "what the operator lists in codeact.packages" in error
+    assert "the packages that the operator lists in codeact.packages" in error
 
 
 HABITS = {
-    "await call_tool('t.echo')": "call_tool(…) has waited already: leave out `await`, or use call_tool_async(…)",
-    "import asyncio\nawait asyncio.gather(call_tool('t.echo'), call_tool('t.echo'))": "call_tool(…) has waited already",
-    "import asyncio\nawait asyncio.gather(*[\n    call_tool('t.echo') for _ in 'ab'\n])": "call_tool(…) has waited already",
-    "await [call_tool_async('t.echo') for _ in 'ab']": "'list' object can't be awaited; several at once: await asyncio.gather(*calls)",
-    "await list_tools()": "list_tools(…) has waited already: leave out `await`\n",
-    "call_tool_async('t.echo')['x']": "'coroutine' object is not subscriptable; write `await` before it to have its value",
+    "await call_tool('t.echo')": "call_tool(…) has waited and returned a value: remove `await`, or use call_tool_async(…)",
+    "import asyncio\nawait asyncio.gather(call_tool('t.echo'), call_tool('t.echo'))": "call_tool(…) has waited and returned a value",
+    "import asyncio\nawait asyncio.gather(*[\n    call_tool('t.echo') for _ in 'ab'\n])": "call_tool(…) has waited and returned a value",
+    "await [call_tool_async('t.echo') for _ in 'ab']": "'list' object can't be awaited; to await several, write await asyncio.gather(*calls)",
+    "await list_tools()": "list_tools(…) has waited and returned a value: remove `await`\n",
+    "call_tool_async('t.echo')['x']": "'coroutine' object is not subscriptable; write `await` before it to get its value",
     "for x in call_tool_async('t.echo'): pass": "'coroutine' object is not iterable; write `await` before it",
     "call_tool_async('t.echo').get('x')": "'coroutine' object has no attribute 'get'; write `await` before it",
     "import json\njson.dumps(call_tool_async('t.echo'))": "coroutine is not JSON serializable; write `await` before it",
     "import asyncio\nasyncio.gather(call_tool_async('t.echo'))[0]": "is not subscriptable; write `await` before it",
     "import asyncio\nasyncio.create_task(call_tool_async('t.echo'))[0]": "is not subscriptable; write `await` before it",
-    "call_tool(name='t.echo')": "TypeError: call_tool: the tool's name comes first and has no keyword: call_tool('t.echo', key=value)",
-    "call_tool_async(name='t.echo', x=1)": "the tool's name comes first and has no keyword: call_tool('t.echo', key=value)",
-    "call_tool()": "TypeError: call_tool: the tool's name is a string like 'server.tool', not None",
-    "call_tool('t', 'echo', {})": 'TypeError: call_tool: server and tool are one name: write call_tool("t.echo", key=value)',
-    "call_tool('t', 'echo')": 'TypeError: call_tool: server and tool are one name: write call_tool("t.echo", key=value)',
-    "call_tool('t.echo', '{}')": "TypeError: call_tool: write call_tool('t.echo', key=value)",
+    "call_tool(name='t.echo')": "TypeError: call_tool: pass the tool's name first, without a keyword: write call_tool('t.echo', key=value)",
+    "call_tool_async(name='t.echo', x=1)": "pass the tool's name first, without a keyword: write call_tool('t.echo', key=value)",
+    "call_tool()": "TypeError: call_tool: the tool's name must be a string like 'server.tool', not None",
+    "call_tool('t', 'echo', {})": 'TypeError: call_tool: server and tool form one name: write call_tool("t.echo", key=value)',
+    "call_tool('t', 'echo')": 'TypeError: call_tool: server and tool form one name: write call_tool("t.echo", key=value)',
+    "call_tool('t.echo', '{}')": "TypeError: call_tool: pass one name, then keywords or one dict: write call_tool('t.echo', key=value)",
     "t.echo(x=1)": "NameError: name 't' is not defined\ntools are called by name: write call_tool(\"t.echo\", …)\n",
     "x = echo(x=1)": "NameError: name 'echo' is not defined\ntools are called by name: write call_tool(\"t.echo\", …)\n",
     "t.say(x=1)": "NameError: name 't' is not defined\ntools are called by name: write call_tool(\"t.echo\", …)\n",

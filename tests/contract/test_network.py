@@ -95,7 +95,9 @@ async def test_a_body_too_large_for_the_guests_memory_is_an_error_that_says_what
             size
         """
         size = await lab.value(_at(served.url(), code), configured=configured)
-    assert "HttpError: the answer is larger than 22,369,621 bytes, too large for this memory: pass save_to=" in said
+    assert (
+        "HttpError: the response is larger than 22,369,621 bytes, the most that fits in memory: pass save_to=" in said
+    )
     assert size == 30_000_000
 
 
@@ -255,16 +257,16 @@ async def test_without_configuration_no_host_is_reachable_and_the_error_says_wha
         ('http_get(BASE, headers={"Host": "x"})', "InvalidRequest: the header Host is not for programs to set"),
         ('http_get(BASE, headers={"X": "a\\r\\nb"})', "InvalidRequest: "),
         ('http_get(BASE, headers={"X": "a\\ud800"})', "TypeError: "),
-        ("http_get(7)", "TypeError: http_request: write http_request"),
-        ('http_request("POST", BASE, body={"a": 1})', "TypeError: http_request: body is text or bytes, not dict"),
-        ('http_request("POST", BASE, body="a", json=1)', "TypeError: http_request: body or json, not both"),
+        ("http_get(7)", "TypeError: http_request: method and URL must be strings: write http_request"),
+        ('http_request("POST", BASE, body={"a": 1})', "TypeError: http_request: body must be text or bytes, not dict"),
+        ('http_request("POST", BASE, body="a", json=1)', "TypeError: http_request: pass body or json, not both"),
         ('http_request("POST", BASE, json={1})', "TypeError: http_request(json=…): JSON has no set"),
-        ("http_get(BASE, timeout=0)", "ValueError: http_request: timeout is more than 0 seconds"),
-        ('http_get(BASE, timeout="1")', "TypeError: http_request: timeout is a number of seconds"),
+        ("http_get(BASE, timeout=0)", "ValueError: http_request: timeout must be more than 0 seconds"),
+        ('http_get(BASE, timeout="1")', "TypeError: http_request: timeout must be a number of seconds"),
         ('http_get(BASE + "/missing").raise_for_status()', "HttpStatusError: 404 Not Found for http://127"),
         (
             'http_get(BASE + "/missing").json()',
-            "ValueError: the answer is not JSON (status 404, no content type): 'there",
+            "ValueError: the response is not JSON (status 404, no content type): 'there",
         ),
     ],
 )

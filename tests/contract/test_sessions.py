@@ -86,7 +86,7 @@ async def test_what_was_pending_when_a_program_ended_is_named_once_and_given_up(
     tools = ScriptedTools({"t.wait": wait_forever})
     said = stderr(await lab.run(began, tools, **session))
     assert "before task 'forever' was done" in said
-    assert "before 1 call of an executor had an answer" in said
+    assert "before 1 executor call finished" in said
     result = await lab.run("[task.cancelled(), future.cancelled()]", tools, **session)
     assert result.value is not None
     assert (result.value.text, stderr(result)) == ("[true, true]", "")

@@ -8,14 +8,14 @@ from lab import Lab
 
 from codeact_bridges.guest.images import STANDARD_LIBRARY
 
-NO_SCREEN = "there is no screen and no keyboard here"
-NO_THREADS = "there are no threads here"
-NO_PROCESSES = "there are no processes here"
-NO_SOCKETS = "there are no sockets here"
-NO_SYSTEM = "it belongs to an operating system, and there is none here"
+NO_SCREEN = "this sandbox has no screen and no keyboard"
+NO_THREADS = "this sandbox has no threads"
+NO_PROCESSES = "this sandbox has no processes"
+NO_SOCKETS = "this sandbox has no sockets"
+NO_SYSTEM = "it needs an operating system, and this sandbox has none"
 NO_LIBRARY = "this Python was built without"
-NO_COMPILED = "no compiled code can be loaded here"
-NO_INSTALLS = "packages cannot be installed from here"
+NO_COMPILED = "this sandbox cannot load compiled code"
+NO_INSTALLS = "a program cannot install packages"
 
 ABSENT = {
     NO_SCREEN: ["curses", "idlelib", "readline", "tkinter", "turtle", "turtledemo"],
@@ -63,7 +63,9 @@ async def test_every_public_module_of_the_library_is_there_but_for_those_in_the_
                     refused[name] = str(exc)
         refused
     """)
-    table = {name: f"{name} is not in this sandbox: {reason}" for reason, names in ABSENT.items() for name in names}
+    table = {
+        name: f"{name} is not available in this sandbox: {reason}" for reason, names in ABSENT.items() for name in names
+    }
     assert refused.keys() == table.keys()
     assert [refused[name] for name in table if not refused[name].startswith(table[name])] == []
 

@@ -38,8 +38,8 @@ async def test_a_value_that_json_can_say_is_the_result_as_json(lab: Lab, value: 
         ("enum.Enum('E', 'A').A", "JSON has no E (at ['v']): pass x.value"),
         ("float('nan')", "JSON has no nan (at ['v']): pass None or a string"),
         ("float('-inf')", "JSON has no -inf (at ['v']): pass None or a string"),
-        ("{1: 2}", "a JSON object's keys are strings, and 1 (at ['v']) is an int: write str(key)"),
-        ("'\\ud800'", "it holds '\\ud800', half of a character, which UTF-8 cannot say"),
+        ("{1: 2}", "a JSON object's keys must be strings, but 1 (at ['v']) is an int: write str(key)"),
+        ("'\\ud800'", "it contains '\\ud800', an unpaired surrogate, which UTF-8 cannot encode"),
         ("10**4000", "an integer of more than 4,000 digits (at ['v']) is too long for JSON: pass str(x)"),
         ("object()", "JSON has no object (at ['v']): pass a dict, list, string or number"),
     ],
@@ -161,4 +161,4 @@ async def test_display_shows_values_tables_and_images_in_order(lab: Lab) -> None
 
 
 async def test_display_of_bytes_without_their_type_says_what_is_missing(lab: Lab) -> None:
-    assert "display(bytes) needs their media type: display(data, 'image/png')" in await lab.error("display(b'?')")
+    assert "display(bytes) needs a media type: display(data, 'image/png')" in await lab.error("display(b'?')")

@@ -83,10 +83,10 @@ async def test_several_programs_may_run_in_one_guest(guest: Guest) -> None:
 
 async def test_messages_of_any_size_arrive_whole_both_ways(guest: Guest) -> None:
     ran = await guest.run(r"""
-        from codeact_guest import door
+        from codeact_guest import host
         texts = ["x" * n for n in (15_000, 15_880, 15_890, 15_900, 16_384, 128_000, 128_010)]
         texts.append('"\\\n\x01é€😀' * 20_000)
-        [door.ask("echo", s=text)["s"] == text for text in texts]
+        [host.call("echo", s=text)["s"] == text for text in texts]
     """)
     assert ran.value == [True] * 8
 
@@ -102,8 +102,8 @@ async def test_output_of_any_size_arrives_whole_and_in_order(guest: Guest) -> No
 
 async def test_a_message_over_the_limit_is_an_error_that_the_program_can_catch(guest: Guest) -> None:
     ran = await guest.run("""
-        from codeact_guest import door
-        try: door.ask("echo", s="x" * 5_000_000)
+        from codeact_guest import host
+        try: host.call("echo", s="x" * 5_000_000)
         except ValueError as exc: print(exc)
     """)
     assert "5,000,009 bytes in one message, over the limit of 4,000,000" in ran.text
@@ -111,8 +111,8 @@ async def test_a_message_over_the_limit_is_an_error_that_the_program_can_catch(g
 
 async def test_half_a_character_is_an_error_and_not_the_end(guest: Guest) -> None:
     ran = await guest.run(r"""
-        from codeact_guest import door
-        try: door.ask("echo", s="\ud800")
+        from codeact_guest import host
+        try: host.call("echo", s="\ud800")
         except UnicodeEncodeError: print("caught", "\ud800")
     """)
     assert ran.text == "caught \\ud800\n"
@@ -121,9 +121,9 @@ async def test_half_a_character_is_an_error_and_not_the_end(guest: Guest) -> Non
 async def test_answers_may_be_nested_as_deep_as_the_host_allows(guest: Guest) -> None:
     ran = await guest.run("""
         import json
-        from codeact_guest import door
+        from codeact_guest import host
         deep = json.loads("[" * 190 + "]" * 190)
-        door.ask("echo", deep=deep)["deep"] == deep
+        host.call("echo", deep=deep)["deep"] == deep
     """)
     assert ran.value is True
 

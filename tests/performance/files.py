@@ -66,8 +66,8 @@ best_of(3, "1,000 os.stat", lambda: [os.stat(f"/data/small/{n}") for n in range(
 best_of(2, "50 MB written, 1 MB at a time", lambda: write(1 << 20))
 best_of(2, "1,000 small files written and removed, rw", lambda: write_small("/out/many"))
 best_of(2, "1,000 small files written and removed, temp", lambda: write_small("/scratch/many"))
-from codeact_guest import door
-best_of(3, "for comparison: 1,000 questions that do nothing", lambda: [door.ask("clock.sleep", seconds=0) for _ in range(1000)])
+from codeact_guest import host
+best_of(3, "for comparison: 1,000 calls that do nothing", lambda: [host.call("clock.sleep", seconds=0) for _ in range(1000)])
 """
 
 

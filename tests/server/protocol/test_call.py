@@ -279,7 +279,11 @@ async def test_progress_comes_at_most_ten_times_a_second_and_counts_the_calls(
             "2 tool calls (setting codeact.limits.tool_calls)",
         ),
         ({"tool_bytes": 1_000}, "call_tool('shop.text', size=2_000)", "1,000 bytes from tools"),
-        ({"output_bytes": 1_000, "kept_output_bytes": 5_000}, "while True: print('x' * 99)", "printed its 5,000 bytes"),
+        (
+            {"output_bytes": 1_000, "kept_output_bytes": 5_000},
+            "while True: print('x' * 99)",
+            "printed 5,000 bytes, its limit",
+        ),
     ],
 )
 async def test_a_spent_budget_raises_in_the_program_which_can_catch_it(

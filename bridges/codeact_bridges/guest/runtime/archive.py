@@ -1,12 +1,12 @@
-"""Build time only: a component that hands over its own standard library as code objects, in a zip archive.
+"""Build time only: a component that returns its own standard library as code objects, in a zip archive.
 
-`componentize-py` shows an app the whole library under /python while it is being pre-initialized, and never again; the
-`tzdata` package lies on the app's own path then, because the build put it there. Modules are code objects, everything
-else of tzdata is its files as they are. What is left out cannot work without processes, threads, windows, a terminal,
-or C code that the guest does not have (`codeact_guest/absent.py` says so when it is imported), or is a test.
+`componentize-py` shows an app the whole library under /python while the app is pre-initialized, and never again; the
+build has put the `tzdata` package on the app's own path. Modules become code objects; tzdata's other files are copied
+unchanged. Tests are left out, and modules that need processes, threads, windows, a terminal or C code that the guest
+does not have (`codeact_guest/unavailable.py` gives the reason when a program imports one).
 
-The runtime is there too, for an engine whose image does not hold it. A file is named as the guest sees it, without the
-first slash: `python/json/__init__.py`, `codeact_guest/door.py`.
+The archive holds the runtime too, for an engine whose image does not. A file is named as the guest sees it, without the
+first slash: `python/json/__init__.py`, `codeact_guest/host.py`.
 """
 
 import base64
@@ -68,12 +68,12 @@ FILES: dict[str, bytes] = {}
 
 
 def add_code(name: str, source: Path) -> None:
-    """Keep the marshalled code of a module."""
+    """Add the marshalled code of a module."""
     FILES[name] = marshal.dumps(compile(source.read_bytes(), f"/{name}", "exec", dont_inherit=True))
 
 
 def collect(root: Path, folder: Path) -> None:
-    """Keep what is in `folder`, by its name under `root`."""
+    """Add the files in `folder`, named relative to `root`."""
     for path in folder.rglob("*"):
         name = path.relative_to(root).as_posix()
         if name.startswith(LEFT_OUT) or "/test/" in name or "/tests/" in name or path.is_dir():

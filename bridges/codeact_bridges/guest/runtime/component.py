@@ -1,16 +1,15 @@
-"""The entry of our own component, for `componentize-py`: connects the door to the world in `../wit/guest.wit`."""
+"""The entry of our own component, for `componentize-py`: connects `codeact_guest.host` to `../wit/guest.wit`."""
 
-import common_modules  # noqa: F401  # imported while the component is made, so that no run pays for it
+import common_modules  # noqa: F401  # imported while the component is built, so that no run pays for it
 import wit_world
-from codeact_guest import host as door
-from codeact_guest import main
-from wit_world.imports import host
+from codeact_guest import host, main
+from wit_world.imports import host as imported
 
 
-def _ask(operation: str, text: str) -> str:
-    answer = host.ask(operation, text)
-    if not answer and (refusal := host.refusal()):
-        raise door.Refused(refusal)
+def _call(operation: str, text: str) -> str:
+    answer = imported.call(operation, text)
+    if not answer and (refusal := imported.refusal()):
+        raise host.Refused(refusal)
     return answer
 
 
@@ -19,12 +18,12 @@ class WitWorld(wit_world.WitWorld):
 
     def warm_up(self) -> None:
         main.warm_up()
-        host.ask("", "")  # refused
-        host.refusal()
+        imported.call("", "")  # refused: there is no run yet
+        imported.refusal()
 
     def run(self) -> None:
         main.run_once()
 
 
-door.connect(_ask, host.print)
+host.connect(_call, imported.print)
 main.install()

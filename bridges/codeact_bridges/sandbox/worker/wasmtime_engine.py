@@ -73,7 +73,7 @@ class WasmtimeEngine:
                 with root.add_instance(interface) as instance:
                     instance.add_func(function, _refused)
             with root.add_instance("codeact:guest/host") as instance:
-                instance.add_func("ask", self._on_ask)
+                instance.add_func("call", self._on_ask)
                 instance.add_func("refusal", self._on_refusal)
                 instance.add_func("print", self._on_print)
 

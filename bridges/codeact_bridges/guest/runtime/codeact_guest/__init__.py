@@ -1,4 +1,4 @@
-"""The guest runtime: what the model's program finds inside the sandbox. Runs on the guest's CPython 3.14 only.
+"""The guest runtime: the names and modules that the model's program finds in the sandbox. Runs on CPython 3.14 only.
 
-One source for every engine. `door` is the only way out; an engine's entry module connects it.
+Every engine uses this one source. `host` is the only way out; an engine's entry module connects it.
 """

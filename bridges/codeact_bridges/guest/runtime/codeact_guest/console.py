@@ -1,4 +1,4 @@
-"""stdout, stderr, `print`, `input`. What is printed leaves at once: a guest that is killed has lost nothing."""
+"""stdout, stderr, `print`, `input`. Output is sent at once, so that none is lost when the guest is killed."""
 
 import builtins
 import codecs
@@ -8,11 +8,10 @@ import re
 import sys
 import warnings
 
-from codeact_guest import errors
-from codeact_guest import host as door
+from codeact_guest import errors, host
 
 PIECE_CHARS = 60_000
-"""Longest text handed over in one piece."""
+"""Longest text sent in one piece."""
 
 
 _left_bytes: float = float("inf")
@@ -20,14 +19,14 @@ _limit_bytes = 0
 
 
 def allow(limit_bytes: int | None) -> None:
-    """How much the next program may print. The host keeps no more, whatever this guest believes."""
+    """Set how much the next program may print. The host enforces the same limit, whatever the guest does."""
     global _left_bytes, _limit_bytes
     _limit_bytes = limit_bytes or 0
     _left_bytes = float("inf") if limit_bytes is None else limit_bytes
 
 
 class _ToHost(io.RawIOBase):
-    """The bytes below a text stream, for programs that write to `sys.stdout.buffer`."""
+    """The byte layer below a text stream, for programs that write to `sys.stdout.buffer`."""
 
     def __init__(self, stream: int) -> None:
         super().__init__()
@@ -44,7 +43,7 @@ class _ToHost(io.RawIOBase):
         raise io.UnsupportedOperation("fileno")
 
     def write(self, data: bytes) -> int:
-        if text := self._decoder.decode(bytes(data)):  # else half a character, of which the rest is still to come
+        if text := self._decoder.decode(bytes(data)):  # empty for an incomplete character, whose rest comes later
             _send(self._stream, text)
         return len(data)
 
@@ -69,8 +68,8 @@ class Console(io.TextIOWrapper):
 def _send(stream: int, text: str) -> None:
     global _left_bytes
     size = len(text)
-    if text.isascii() and size <= PIECE_CHARS and size <= _left_bytes:  # nearly all that is ever printed
-        door.print_text(stream, text)
+    if text.isascii() and size <= PIECE_CHARS and size <= _left_bytes:  # the usual case
+        host.print_text(stream, text)
         _left_bytes -= size
         return
     data = text.encode("utf-8", "backslashreplace")
@@ -79,12 +78,12 @@ def _send(stream: int, text: str) -> None:
     elif len(data) != len(text):
         text = data.decode()
     for start in range(0, len(text), PIECE_CHARS):
-        door.print_text(stream, text[start : start + PIECE_CHARS])
+        host.print_text(stream, text[start : start + PIECE_CHARS])
     over = len(data) > _left_bytes
     _left_bytes = max(0, _left_bytes - len(data))
     if over:
         raise errors.BudgetSpent(
-            f"this run has printed its {_limit_bytes:,} bytes (setting codeact.limits.kept_output_bytes)"
+            f"this run has printed {_limit_bytes:,} bytes, its limit (setting codeact.limits.kept_output_bytes)"
         )
 
 
@@ -94,7 +93,7 @@ _print = builtins.print
 def print_in_one_piece(
     *values: object, sep: str | None = " ", end: str | None = "\n", file: object = None, flush: bool = False
 ) -> None:
-    """The built-in `print`, with one write for the text and its line end: a piece costs 13 µs, whatever its length."""
+    """The built-in `print`, with one write for text and line end: each write costs 13 µs, whatever its length."""
     target = sys.stdout if file is None else file
     if (
         not isinstance(target, Console)
@@ -107,9 +106,9 @@ def print_in_one_piece(
 
 
 def no_input(prompt: object = "", /) -> str:
-    """`input`: nobody is there to answer."""
+    """`input`: raises, because no person can answer."""
     raise RuntimeError(
-        "input() cannot ask anybody: the program runs unattended. Put the value into the program, "
+        "input() is not available: the program runs unattended. Put the value into the program, "
         "or end the program with the question as its result"
     )
 
@@ -121,15 +120,15 @@ _python_format_warning = warnings.formatwarning
 def _format_warning(
     message: object, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """A warning about a line of the program says where; one about the library has no line to look at."""
-    said = _OUR_FRAME.sub("", str(message))
+    """Format a warning, with the source line if it is the program's; the library's source is not available."""
+    text = _OUR_FRAME.sub("", str(message))
     if filename.startswith("/"):
-        return f"{category.__name__}: {said}\n"
-    return _python_format_warning(said, category, filename, lineno, line)
+        return f"{category.__name__}: {text}\n"
+    return _python_format_warning(text, category, filename, lineno, line)
 
 
 def install() -> None:
-    """Make these the program's streams."""
+    """Install these streams and functions for the program."""
     sys.stdout, sys.stderr = Console(1), Console(2)
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
     sys.stdin = sys.__stdin__ = io.StringIO()

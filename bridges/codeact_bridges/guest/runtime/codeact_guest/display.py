@@ -3,8 +3,7 @@
 import contextlib
 from binascii import b2a_base64
 
-from codeact_guest import host as door
-from codeact_guest import values
+from codeact_guest import host, values
 from codeact_guest.tools import Text
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -16,10 +15,11 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 
 
 def display(value: object, type: str | None = None, /) -> None:
-    """Show the user a value along the way.
+    """Show the user a value while the program runs.
 
-    `bytes` with a media type ("image/png"; images are recognised without) become a picture or a file, a list of dicts
-    with type "table" a table, a tool's image or sound itself, everything else the value as a result would show it.
+    `bytes` with a media type (such as "image/png"; common image formats are recognised without one) become an image, a
+    sound or a file. A list of dicts with type "table" becomes a table. A tool's image or sound is shown as it is. Any
+    other value is shown as it would be as the program's result.
     """
     if isinstance(value, values.Media):
         _media(value.kind, value.mime_type, value.data)
@@ -27,15 +27,15 @@ def display(value: object, type: str | None = None, /) -> None:
         data = bytes(value)
         mime_type = type or _recognised(data)
         if mime_type is None or "/" not in mime_type:
-            raise TypeError("display(bytes) needs their media type: display(data, 'image/png')")
+            raise TypeError("display(bytes) needs a media type: display(data, 'image/png')")
         _media(mime_type.partition("/")[0], mime_type, data)
     elif type == "table":
-        door.ask("display.value", form="text", text=_table(value))
+        host.call("display.value", form="text", text=_table(value))
     elif type is not None:
-        raise TypeError(f"display: type is 'table' or, for bytes, a media type, not {type!r}")
+        raise TypeError(f"display: type must be 'table' or, for bytes, a media type, not {type!r}")
     else:
         form, text = form_of(value)
-        door.ask("display.value", form=form, text=text)
+        host.call("display.value", form=form, text=text)
 
 
 def _recognised(data: bytes) -> str | None:
@@ -45,7 +45,7 @@ def _recognised(data: bytes) -> str | None:
 
 
 def form_of(value: object) -> tuple[str, str]:
-    """How a value leaves: a text of several lines as it reads, JSON where that says the same, else its `repr`."""
+    """Return the value's form and text: multi-line text unquoted, JSON if that is exact, otherwise its `repr`."""
     if isinstance(value, str) and ("\n" in value or isinstance(value, Text)):
         return "text", value.encode("utf-8", "backslashreplace").decode()
     with contextlib.suppress(values.NotJson, RecursionError):
@@ -55,13 +55,13 @@ def form_of(value: object) -> tuple[str, str]:
 
 def _media(kind: str, mime_type: str, data: bytes) -> None:
     kind = kind if kind in ("image", "audio") else "resource"
-    door.ask("display.media", kind=kind, mime_type=mime_type, base64=b2a_base64(data, newline=False).decode())
+    host.call("display.media", kind=kind, mime_type=mime_type, base64=b2a_base64(data, newline=False).decode())
 
 
 def _table(rows: object) -> str:
     rows = list(rows)
     if not all(isinstance(row, dict) for row in rows):
-        raise TypeError("display(rows, 'table'): rows is a list of dicts, one for each row")
+        raise TypeError("display(rows, 'table'): rows must be a list of dicts, one for each row")
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)

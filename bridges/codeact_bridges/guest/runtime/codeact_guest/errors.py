@@ -1,10 +1,10 @@
-"""The exceptions that a program may catch. Their names are the `guest_type`s of the host's errors."""
+"""The exceptions that a program may catch, made from the host's errors. Their names are the host's `guest_type`s."""
 
 import errno
 
 
 class BridgeError(Exception):
-    """The host could not do what the program asked for."""
+    """The host could not do what the program requested."""
 
 
 class ToolError(BridgeError):
@@ -16,11 +16,11 @@ class ToolError(BridgeError):
 
 
 class UnknownTool(ToolError, LookupError):
-    """There is no tool of that name."""
+    """No tool has that name."""
 
 
 class ToolArgumentError(ToolError, TypeError):
-    """The arguments do not fit the tool."""
+    """The arguments do not match the tool's parameters."""
 
 
 class ToolDenied(ToolError, PermissionError):
@@ -32,27 +32,27 @@ class ToolTimeout(ToolError, TimeoutError):
 
 
 class BudgetSpent(BridgeError):
-    """The run has used up one of its limits."""
+    """The run has reached one of its limits."""
 
 
 class HttpError(BridgeError, OSError):
-    """An HTTP request got no whole answer: `.reason`. `raise_for_status()` raises `HttpStatusError` instead."""
+    """An HTTP request got no complete response: `.reason`. `raise_for_status()` raises `HttpStatusError` instead."""
 
     reason: str = ""
 
 
 class HttpTimeout(HttpError, TimeoutError):
-    """The HTTP request was not over in time."""
+    """The HTTP request did not finish in time."""
 
 
 class HttpStatusError(HttpError):
-    """The answer's status is 400 or more: `.response`."""
+    """The response's status is 400 or more: `.response`."""
 
     response: object = None
 
 
 class InvalidRequest(PermissionError, ValueError):
-    """No rule could allow this request: its URL or a header is not safe to send."""
+    """The URL or a header is not safe to send, so no rule can allow the request."""
 
 
 PUBLIC = (
@@ -70,14 +70,14 @@ PUBLIC = (
 )
 
 for _class in PUBLIC:
-    _class.__module__ = "builtins"  # tracebacks then say `ToolError: …`, the name that a program uses
+    _class.__module__ = "builtins"  # tracebacks then show `ToolError: …`, the name that a program uses
 
 _BY_NAME: dict[str, type[Exception]] = {each.__name__: each for each in PUBLIC}
 _BY_NAME |= {"TypeError": TypeError, "ValueError": ValueError, "PermissionError": PermissionError}
 
 
 def from_host(error: dict[str, object]) -> Exception:
-    """The exception for an error object of the host's."""
+    """Make the exception for one of the host's error objects."""
     facts = error.get("facts")
     if error.get("type") == "OSError":
         return os_error_from_host(facts)
@@ -89,19 +89,23 @@ def from_host(error: dict[str, object]) -> Exception:
 
 
 class Denied(PermissionError):
-    """A `PermissionError` without its number in the text: it is 2 in here, in which everybody reads "no such file"."""
+    """A `PermissionError` whose text omits the error number: here EACCES is 2, elsewhere "no such file"."""
 
     def __str__(self) -> str:
         return self.strerror if self.filename is None else f"{self.filename!r}: {self.strerror}"
 
 
+Denied.__name__ = Denied.__qualname__ = "PermissionError"
+Denied.__module__ = "builtins"
+
+
 def denied(sentence: str, path: object) -> PermissionError:
-    """A refusal by the operator's configuration, or for safety's sake."""
+    """Make the error for an access that the configuration or a safety rule forbids."""
     return Denied(errno.EACCES, sentence) if path is None else Denied(errno.EACCES, sentence, path)
 
 
 def os_error_from_host(facts: dict[str, str]) -> OSError:
-    """The host's `FileRefused`."""
+    """Make the `OSError` for the host's `FileRefused`."""
     code = getattr(errno, facts["errno"], errno.EIO)
     path = facts["filename"] or None
     if code == errno.EACCES:

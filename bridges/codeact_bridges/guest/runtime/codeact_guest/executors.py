@@ -1,8 +1,8 @@
-"""`ThreadPoolExecutor` without threads: tool calls run concurrently where that is honest, else it says how to write it.
+"""`ThreadPoolExecutor` without threads: runs tool calls concurrently and refuses other functions.
 
-`submit(call_tool, …)`, and `map` or `submit` of a function that does nothing but return a tool call, as in
-`lambda i: call_tool("crm.get", id=i)`, become calls on the host, all under way at once. Any other function
-would have to stop in its middle, which needs a thread: that raises, with the asyncio form spelled out.
+`submit(call_tool, …)`, and `map` or `submit` of a function that only returns a tool call, such as
+`lambda i: call_tool("crm.get", id=i)`, become concurrent calls on the host. Any other function would have to be
+suspended in its middle, which needs a thread: that raises an error with the asyncio form.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from codeact_guest import loop, tools, values
 Future = concurrent.futures.Future
 
 _INSTEAD = (
-    "no threads and no processes here, so an executor can only run functions that do nothing but return a "
+    "this sandbox has no threads and no processes, so an executor can only run functions that only return "
     "call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items]), where "
     "`async def work(item)` uses `await call_tool_async(name, key=value)` (top-level await is allowed); or a plain loop"
 )
 
 
 class HostFuture(Future):
-    """A tool call under way. Waiting for it waits for the host."""
+    """A tool call in flight. Waiting for it waits for the host."""
 
     _number = 0
 
@@ -40,7 +40,7 @@ class HostFuture(Future):
         self._number = loop.submit_outside("tools.call", request, self)
 
     def cancel(self) -> bool:
-        loop.give_up_outside(self._number)
+        loop.cancel_outside(self._number)
         return super().cancel()
 
     def result(self, timeout: float | None = None) -> object:
@@ -56,7 +56,7 @@ class HostFuture(Future):
 
 
 class ThreadPoolExecutor(concurrent.futures.Executor):
-    """Takes what `concurrent.futures.ThreadPoolExecutor` takes; `max_workers` is the host's to decide."""
+    """Takes the parameters of `concurrent.futures.ThreadPoolExecutor`; the host decides how many calls run at once."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         future = HostFuture()
         try:
             request = tool_request(fn, args, kwargs)
-        except Exception as exc:  # as a thread would have met it: an argument could not be made
+        except Exception as exc:  # an argument's expression failed; in a thread the future would have its exception
             future.set_exception(exc)
             return future
         if request is None:
@@ -104,7 +104,7 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
 
 
 class ProcessPoolExecutor(ThreadPoolExecutor):
-    """The same: there are no processes either."""
+    """Like `ThreadPoolExecutor`, because the guest has no processes either."""
 
 
 def wait(
@@ -145,12 +145,12 @@ def as_completed(fs: Iterable[Future], timeout: float | None = None) -> Iterator
 def run_in_executor(
     self: loop.GuestLoop, executor: object, func: Callable[..., object], *args: object
 ) -> asyncio.Future[object]:
-    """`loop.run_in_executor` and `asyncio.to_thread`: a tool call runs beside others, anything else here and now."""
+    """`loop.run_in_executor` and `asyncio.to_thread`: tool calls run concurrently, any other function at once."""
     future = self.create_future()
     try:
         request = tool_request(func, args, {})
         if request is not None:
-            return self.create_task(tools.ask(request))
+            return self.create_task(tools.send(request))
         future.set_result(func(*args))
     except Exception as exc:
         future.set_exception(exc)
@@ -158,7 +158,7 @@ def run_in_executor(
 
 
 def install() -> None:
-    """Make these what `concurrent.futures` and asyncio give."""
+    """Replace the executors of `concurrent.futures` and asyncio with these."""
     concurrent.futures.ThreadPoolExecutor = concurrent.futures.thread.ThreadPoolExecutor = ThreadPoolExecutor
     concurrent.futures.ProcessPoolExecutor = ProcessPoolExecutor
     for module in (concurrent.futures, concurrent.futures._base):
@@ -177,12 +177,15 @@ def _until(ready: Callable[[], bool], timeout: float | None) -> None:
         left = None if end is None else end - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
-        for number, well, value in loop.wait(left):
-            loop.deliver(number, well, value)
+        for number, succeeded, value in loop.wait(left):
+            loop.deliver(number, succeeded, value)
 
 
 def tool_request(fn: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> str | None:
-    """The tool call that `fn(*args, **kwargs)` would make, if that is all it does. Raises what its arguments raise."""
+    """The request of the tool call that `fn(*args, **kwargs)` would make; None if the function does anything else.
+
+    Evaluates the call's arguments, whose exceptions pass through.
+    """
     while True:
         if isinstance(fn, functools.partial):
             fn, args, kwargs = fn.func, (*fn.args, *args), {**fn.keywords, **kwargs}
@@ -222,14 +225,14 @@ _STRAIGHT = frozenset(
     FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE CALL CALL_KW CALL_FUNCTION_EX CALL_INTRINSIC_1
     """.split()  # noqa: SIM905
 )
-"""Bytecode that neither jumps nor stores, so that a function of these alone is one expression."""
+"""Opcodes that neither jump nor store: a function of these alone is one expression."""
 
 
 def only_returns_a_tool_call(fn: types.FunctionType) -> bool:
-    """Whether the function is one straight expression whose last act is to return `call_tool(…)`.
+    """Whether the function is one straight expression that ends by returning `call_tool(…)`.
 
-    Read off the bytecode: no jumps and no stores; `call_tool` is loaded once, onto the empty stack; and it lies there
-    until the call that ends the function. So `call_tool(…).strip()` and `call_tool(…)["id"]` are not of the kind.
+    Decided from the bytecode: no jumps and no stores; `call_tool` is loaded once, onto the empty stack, and stays there
+    until the call that ends the function. So `call_tool(…).strip()` and `call_tool(…)["id"]` do not qualify.
     """
     steps = list(dis.get_instructions(fn))
     callee = _callee(fn)
@@ -255,7 +258,7 @@ _GENERATING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GEN
 
 
 def _callee(fn: types.FunctionType) -> str | None:
-    """The one global name in `fn` that is `call_tool`."""
+    """The global name in `fn` that refers to `call_tool`, if there is exactly one."""
     loads = [step.argval for step in dis.get_instructions(fn) if step.opname == "LOAD_GLOBAL"]
     ours = [name for name in loads if fn.__globals__.get(name) is tools.call_tool]
     return ours[0] if len(ours) == 1 else None

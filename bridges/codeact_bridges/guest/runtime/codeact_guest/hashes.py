@@ -1,11 +1,11 @@
-"""What `hashlib` has from OpenSSL only, which the guest was built without."""
+"""The part of `hashlib` that needs OpenSSL, which the guest was built without."""
 
 import hashlib
 import hmac
 
 
 def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int, dklen: int | None = None) -> bytes:
-    """`hashlib.pbkdf2_hmac` (RFC 8018), some hundred times slower than OpenSSL's."""
+    """`hashlib.pbkdf2_hmac` (RFC 8018), about a hundred times slower than OpenSSL's."""
     if iterations < 1:
         raise ValueError("iteration value must be greater than 0.")
     if dklen is not None and dklen < 1:
@@ -30,6 +30,6 @@ def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int, d
 
 
 def install() -> None:
-    """Add what is missing."""
+    """Add the missing functions."""
     if not hasattr(hashlib, "pbkdf2_hmac"):
         hashlib.pbkdf2_hmac = pbkdf2_hmac

@@ -1,6 +1,6 @@
-"""The guest's only way out: one question, one answer, both JSON text.
+"""The guest's only way out: one call, one answer, both JSON text.
 
-JSON is read and written by functions of our own, made once: a program may replace those in `json`.
+JSON is encoded and decoded by functions made here once, because a program may replace those in `json`.
 """
 
 import json
@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from codeact_guest import errors
 
-Ask = Callable[[str, str], str]
-"""Blocks until the host answered; raises `Refused` with the host's error."""
+Call = Callable[[str, str], str]
+"""Takes an operation and its arguments. Blocks until the host has answered; raises `Refused` with the host's error."""
 Print = Callable[[int, str], None]
 
 
@@ -18,7 +18,7 @@ _scan = json.JSONDecoder().scan_once
 
 
 def from_text(text: str) -> object:
-    """What the host's JSON says. It has no space around it, for which `json.loads` looks in twice the time."""
+    """Decode the host's JSON. It has no surrounding whitespace; `json.loads` looks for some and takes twice as long."""
     return _scan(text, 0)[0]
 
 
@@ -27,37 +27,37 @@ class Refused(Exception):
 
 
 def _not_connected(*_: object) -> str:
-    raise RuntimeError("the guest runtime has no host")
+    raise RuntimeError("the guest runtime is not connected to a host")
 
 
-_ask: Ask = _not_connected
+_call: Call = _not_connected
 _print: Print = _not_connected
 
 
-def connect(ask: Ask, print_: Print) -> None:
-    """Called once by the engine's entry module, before any run."""
-    global _ask, _print
-    _ask, _print = ask, print_
+def connect(call: Call, print_: Print) -> None:
+    """Set both channels to the host. The engine's entry module does this once, before any run."""
+    global _call, _print
+    _call, _print = call, print_
 
 
-def ask(operation: str, **arguments: object) -> object:
-    """The host's answer, or its error as an exception of the class it names."""
-    return ask_text(operation, to_text(arguments))
+def call(operation: str, **arguments: object) -> object:
+    """Return the host's answer, or raise its error as an exception of the class that the error names."""
+    return call_text(operation, to_text(arguments))
 
 
-def ask_text(operation: str, text: str) -> object:
-    """As `ask`, for arguments that are JSON text already."""
-    return from_text(ask_raw(operation, text))
+def call_text(operation: str, text: str) -> object:
+    """Like `call`, for arguments that are JSON text already."""
+    return from_text(call_raw(operation, text))
 
 
-def ask_raw(operation: str, text: str) -> str:
-    """As `ask_text`, with the answer as it came: what `files` carries is no JSON."""
+def call_raw(operation: str, text: str) -> str:
+    """Like `call_text`, but returns the answer undecoded: file content is not JSON."""
     try:
-        return _ask(operation, text)
+        return _call(operation, text)
     except Refused as refused:
         raise errors.from_host(from_text(str(refused))) from None
 
 
 def print_text(stream: int, text: str) -> None:
-    """Hand over printed text: 1 is stdout, 2 is stderr."""
+    """Send printed text to the host. Stream 1 is stdout, 2 is stderr."""
     _print(stream, text)

@@ -1,4 +1,4 @@
-"""Modules that are not in the image come over the modules bridge when they are first imported.
+"""Imports modules that are not in the image over the modules bridge.
 
 The host answers `modules.get` with `{"path", "package", "code" | "source"}` (`code`: a marshalled code object of this
 very CPython, in base64; `source`: Python text, of a third-party package) or null, `modules.data` with a file of a
@@ -18,29 +18,29 @@ import sys
 from binascii import a2b_base64
 from collections.abc import Iterator
 
-from codeact_guest import host as door
+from codeact_guest import host
 from codeact_guest.unavailable import MODULES
 
 PACKAGES = "/packages"
-"""Where the guest believes third-party packages to be."""
+"""The folder in which third-party packages appear in the guest."""
 
-_HTTP = "for HTTP there is http_request(method, url), and urllib.request"
-_COMPILED = "compiled parts cannot run here, so use statistics, csv, json or sqlite3"
-_BUILTIN = "call_tool(name, key=value), search_tools(query) and the like are builtins here and need no import"
+_HTTP = "for HTTP use http_request(method, url) or urllib.request"
+_COMPILED = "compiled packages cannot run here: use statistics, csv, json or sqlite3"
+_BUILTIN = "call_tool(name, key=value), search_tools(query) and similar functions are builtins here and need no import"
 
 _INSTEAD: dict[str, str] = {
     **dict.fromkeys(("aiohttp", "httpx", "requests", "urllib3"), _HTTP),
     **dict.fromkeys(("numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn"), _COMPILED),
-    "matplotlib": "compiled parts cannot run here; display(bytes, media_type) shows a picture, SVG text too",
+    "matplotlib": "compiled packages cannot run here: display(bytes, media_type) shows an image, also SVG text",
     **dict.fromkeys(("call_tool", "codeact", "fastmcp", "mcp", "servers", "tools"), _BUILTIN),
 }
-"""What to do without a package that programs often ask for."""
+"""The alternatives to packages that programs often import."""
 
 _MAGIC = importlib.util.MAGIC_NUMBER.hex()
 
 
 class HostLoader(importlib.abc.InspectLoader):
-    """Loads one module that the host handed over."""
+    """Loads one module that the host has sent."""
 
     def __init__(self, found: dict[str, object]) -> None:
         self._found: dict[str, object] | None = found
@@ -69,7 +69,7 @@ class HostLoader(importlib.abc.InspectLoader):
         exec(code, module.__dict__)
 
     def get_data(self, path: str) -> bytes:
-        data = door.ask("modules.data", path=path)
+        data = host.call("modules.data", path=path)
         if data is None:
             raise FileNotFoundError(path)
         return a2b_base64(data)
@@ -79,7 +79,7 @@ class HostLoader(importlib.abc.InspectLoader):
 
 
 class _Resources(importlib.resources.abc.ResourceReader):
-    """`importlib.resources` of a package that the host holds."""
+    """`importlib.resources` for a package of the modules bridge."""
 
     def __init__(self, loader: HostLoader, folder: str) -> None:
         self._loader, self._folder = loader, folder
@@ -91,20 +91,20 @@ class _Resources(importlib.resources.abc.ResourceReader):
         raise FileNotFoundError(resource)
 
     def is_resource(self, path: str) -> bool:
-        return door.ask("modules.data", path=f"{self._folder}/{path}") is not None
+        return host.call("modules.data", path=f"{self._folder}/{path}") is not None
 
     def contents(self) -> Iterator[str]:
-        yield from door.ask("modules.list", path=self._folder)
+        yield from host.call("modules.list", path=self._folder)
 
 
 class _Distribution(importlib.metadata.Distribution):
-    """`importlib.metadata` of a package that the host holds."""
+    """`importlib.metadata` for a package of the modules bridge."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
     def read_text(self, filename: str) -> str | None:
-        data = door.ask("modules.data", path=f"{self._folder}/{filename}")
+        data = host.call("modules.data", path=f"{self._folder}/{filename}")
         return None if data is None else a2b_base64(data).decode()
 
     def locate_file(self, path: object) -> pathlib.PurePosixPath:
@@ -112,7 +112,7 @@ class _Distribution(importlib.metadata.Distribution):
 
 
 class HostFinder(importlib.metadata.DistributionFinder):
-    """Asks the host for what nobody else has."""
+    """Asks the host for modules that no other finder has."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
@@ -132,7 +132,7 @@ class HostFinder(importlib.metadata.DistributionFinder):
 
     @staticmethod
     def find_distributions(context: importlib.metadata.DistributionFinder.Context) -> Iterator[_Distribution]:
-        for folder in door.ask("modules.list", path=PACKAGES):
+        for folder in host.call("modules.list", path=PACKAGES):
             stem, _, suffix = folder.rpartition(".")
             if suffix == "dist-info" and (
                 context.name is None or _normal(stem.rpartition("-")[0]) == _normal(context.name)
@@ -141,11 +141,11 @@ class HostFinder(importlib.metadata.DistributionFinder):
 
     @staticmethod
     def invalidate_caches() -> None:
-        """Nothing is kept."""
+        """Nothing to do: the finder has no cache."""
 
 
 class _Folder:
-    """A folder of modules at the host, for `pkgutil.iter_modules`."""
+    """A folder of modules on the host, for `pkgutil.iter_modules`."""
 
     def __init__(self, path: str) -> None:
         if not path.startswith(("/python/", f"{PACKAGES}/")):
@@ -153,18 +153,18 @@ class _Folder:
         self._path = path
 
     def find_spec(self, name: str, target: object = None) -> None:
-        """`HostFinder` finds it."""
+        """Find nothing: `HostFinder` does."""
 
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
-        for name in door.ask("modules.list", path=self._path):
+        for name in host.call("modules.list", path=self._path):
             if name.endswith(".py") and name != "__init__.py":
                 yield prefix + name.removesuffix(".py"), False
-            elif "." not in name and "__init__.py" in door.ask("modules.list", path=f"{self._path}/{name}"):
+            elif "." not in name and "__init__.py" in host.call("modules.list", path=f"{self._path}/{name}"):
                 yield prefix + name, True
 
 
 def install() -> None:
-    """Look for modules in the image and at the host, and nowhere else: there is no file system to search."""
+    """Look for modules in the image and on the host only: there is no file system to search."""
     sys.path_hooks[:] = [_Folder]
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder]
     sys.meta_path.append(HostFinder)
@@ -173,23 +173,23 @@ def install() -> None:
 
 
 def _get(name: str) -> dict[str, object] | None:
-    return door.ask("modules.get", name=name, magic=_MAGIC)
+    return host.call("modules.get", name=name, magic=_MAGIC)
 
 
 def _is_import() -> bool:
-    """Whether an import asks, and not `importlib.util.find_spec`, which wants None for what is not there."""
+    """Whether an import is running, rather than `importlib.util.find_spec`, which returns None for a missing module."""
     return sys._getframe(3).f_code.co_name == "_find_and_load_unlocked"
 
 
 def _why_not(name: str) -> str:
     if name in MODULES:
-        return f"{name} is not in this sandbox: {MODULES[name]}"
+        return f"{name} is not available in this sandbox: {MODULES[name]}"
     if "." in name or name.startswith("_"):
         return f"No module named {name!r}"
     instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
     return (
-        f"No module named {name!r}: there is the standard library, and what the operator lists in codeact.packages"
-        f"{instead}"
+        f"No module named {name!r}: available are the standard library and the packages that the operator lists in "
+        f"codeact.packages{instead}"
     )
 
 

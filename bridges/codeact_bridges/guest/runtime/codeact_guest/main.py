@@ -8,14 +8,25 @@ import random
 import sys
 import time
 
-from codeact_guest import console, display, errors, executors, hashes, imports, loop, network, program, tools, values
-from codeact_guest import host as door
-from codeact_guest import stored_results as kept
-from codeact_guest import traceback_sources as sources
-from codeact_guest import tracebacks as traces
-from codeact_guest import unavailable as absent
-from codeact_guest.files import file_system, sqlite
-from codeact_guest.files import mounts as files
+from codeact_guest import (
+    console,
+    display,
+    errors,
+    executors,
+    hashes,
+    host,
+    imports,
+    loop,
+    network,
+    program,
+    stored_results,
+    tools,
+    traceback_sources,
+    tracebacks,
+    unavailable,
+    values,
+)
+from codeact_guest.files import file_system, mounts, sqlite
 
 NAMES: dict[str, object] = {
     "call_tool": tools.call_tool,
@@ -24,64 +35,64 @@ NAMES: dict[str, object] = {
     "describe_tool": tools.describe_tool,
     "list_tools": tools.list_tools,
     "display": display.display,
-    "load_result": kept.load_result,
-    "save_result": kept.save_result,
+    "load_result": stored_results.load_result,
+    "save_result": stored_results.save_result,
     "http_request": network.http_request,
     "http_request_async": network.http_request_async,
     "http_get": network.http_get,
     "http_post": network.http_post,
     **{each.__name__: each for each in errors.PUBLIC},
 }
-"""What a program finds without importing it."""
+"""The names that a program can use without importing them."""
 
 
 def install() -> None:
-    """Once per image, before it is frozen: everything that is the same for every run."""
-    absent.install()
+    """Set up everything that is the same for every run: once per image, before it is frozen."""
+    unavailable.install()
     loop.install()
     executors.install()
     hashes.install()
     imports.install()
-    sources.install()
+    traceback_sources.install()
     file_system.install()
     sqlite.install()
     console.install()
     network.install()
-    sys.set_int_max_str_digits(0)  # there is nobody here whom a slow conversion could harm
+    sys.set_int_max_str_digits(0)  # a slow conversion harms only the program itself
     gc.collect()
-    gc.freeze()  # a collection in a run then looks at the run's own objects only
+    gc.freeze()  # a collection in a run then visits the run's own objects only
 
 
 _reserve: list[bytearray] = []
-"""Memory given back when there is no other, so that there is enough to say so."""
+"""Memory that is released after a `MemoryError`, so that the error can be reported."""
 
 RESERVE_BYTES = 1 << 20
 
 
 def warm_up() -> None:
-    """Touch the memory that every run touches: in a fresh copy of the image each page costs a fault, 2 ms in all."""
+    """Touch the memory that every run touches: in a new copy of the image each page costs a fault, 2 ms in total."""
     if not _reserve:
         _reserve[:] = [bytearray(RESERVE_BYTES)]
     random.seed(0)
     value = program.rehearse("import math\ndef f(x): return [str(x), 1.5]\nfor i in range(2): f(i)\nf(1)", NAMES)
     atexit._run_exitfuncs()
-    door.from_text(values.to_json({"value": display.form_of(value)}))
+    host.from_text(values.to_json({"value": display.form_of(value)}))
 
 
-def run_once(begun: str | None = None) -> None:
+def run_once(begin_text: str | None = None) -> None:
     """Run the program and deliver its outcome. Nothing is raised, whatever the program does.
 
     Args:
-        begun: what the host answers to `run.begin`, where it came along; else it is asked.
+        begin_text: the host's answer to `run.begin`, if the engine has it already; otherwise the host is called.
     """
     if not _reserve:
         _reserve[:] = [bytearray(RESERVE_BYTES)]
-    begin = door.ask("run.begin") if begun is None else door.from_text(begun)
-    files.begin(begin.get("files"))
+    begin = host.call("run.begin") if begin_text is None else host.from_text(begin_text)
+    mounts.begin(begin.get("files"))
     network.begin(begin.get("network"))
     sqlite.begin()
     if program.is_first():
-        # The image was frozen with a seed in it. The host's is there already; the system would have to be asked.
+        # The image was frozen with one seed for all runs. The host's came with `run.begin`, without a system call.
         random.seed(begin.get("seed"))
         logging._startTime = time.time_ns()
     console.allow(begin.get("output_bytes"))
@@ -89,7 +100,7 @@ def run_once(begun: str | None = None) -> None:
     if not begin.get("session") and not outcome.startswith('{"kind":"raised"'):
         with contextlib.suppress(BaseException):
             program.end()
-    door.ask_text("run.end", outcome)
+    host.call_text("run.end", outcome)
 
 
 def _outcome(code: str) -> str:
@@ -110,13 +121,13 @@ def _outcome(code: str) -> str:
     except BaseException as exc:
         if isinstance(exc, MemoryError):
             _reserve.clear()
-        said = _report(exc)
+        report = _report(exc)
         atexit._run_exitfuncs()
-        return '{"kind":"raised","traceback":' + values.to_json(said) + "}"
+        return '{"kind":"raised","traceback":' + values.to_json(report) + "}"
 
 
 def _report(exc: BaseException) -> str:
     try:
-        return traces.report(exc).encode("utf-8", "backslashreplace").decode()
+        return tracebacks.report(exc).encode("utf-8", "backslashreplace").decode()
     except BaseException:
-        return f"{type(exc).__name__} (and its traceback could not be made)"
+        return f"{type(exc).__name__} (its traceback could not be formatted)"

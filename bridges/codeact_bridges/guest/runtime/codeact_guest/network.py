@@ -1,7 +1,7 @@
-"""HTTP through the host, which decides what is allowed, follows redirects and adds what the operator told it to add.
+"""HTTP through the host, which checks the rules, follows redirects and adds the headers that the operator configured.
 
-A body comes in pieces: as much as fits into a message with the answer itself (`network.request`), the rest one by one
-(`network.read`), so that a large download goes into a file without ever being in memory as a whole.
+A body arrives in pieces: the first with the response's head (`network.request`), as large as a message allows, the rest
+one by one (`network.read`), so that a large download goes into a file without being in memory as a whole.
 """
 
 import codecs
@@ -17,22 +17,21 @@ import urllib.response
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
-from codeact_guest import errors, loop, values
-from codeact_guest import host as door
+from codeact_guest import errors, host, loop, values
 
 _most_in_memory = 20_000_000
-"""Bytes of a body that may be held in memory: it is there up to three times while it becomes text."""
+"""Largest body that may be held in memory, in bytes: up to three copies exist while it becomes text."""
 
 
-def begin(told: dict[str, int] | None) -> None:
-    """Learn from the host how much memory there is."""
+def begin(settings: dict[str, int] | None) -> None:
+    """Take over the host's limit for bodies in memory."""
     global _most_in_memory
-    if told is not None:
-        _most_in_memory = told["most_in_memory"]
+    if settings is not None:
+        _most_in_memory = settings["most_in_memory"]
 
 
 class Headers(Mapping):
-    """An answer's headers: capital letters make no difference, and what came several times is joined with commas."""
+    """A response's headers: names are case-insensitive, and the values of a repeated header are joined with commas."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._pairs = [(str(name), str(value)) for name, value in pairs]
@@ -44,7 +43,7 @@ class Headers(Mapping):
         return ", ".join(found)
 
     def get_list(self, name: str) -> list[str]:
-        """Each of the values of a header that may come several times, as Set-Cookie does."""
+        """All values of a header that may be repeated, such as Set-Cookie."""
         return [value for key, value in self._pairs if key.lower() == str(name).lower()]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,17 +57,17 @@ class Headers(Mapping):
 
 
 class Response(dict):
-    """The answer to a request. As a dict it is what Hyperlight's stock guest gives: `{"status", "body"}`."""
+    """The response to a request. As a dict it has the keys of Hyperlight's stock guest: `{"status", "body"}`."""
 
     def __init__(self, head: Mapping[str, object], content: bytes, saved_to: str | None) -> None:
         self.status: int = head["status"]
         self.status_code = self.status
         self.reason: str = head["reason"]
         self.url: str = head["url"]
-        """Where the answer came from, after redirects."""
+        """The URL of the response, after redirects."""
         self.headers = Headers(head["headers"])
         self.saved_to = saved_to
-        """The file that the body went to; then `content` and `text` are empty."""
+        """The file to which the body was written; `content` and `text` are then empty."""
         self.encoding = _charset(self.headers.get("content-type", ""))
         self._content: bytes | None = None
         try:
@@ -81,7 +80,7 @@ class Response(dict):
 
     @property
     def content(self) -> bytes:
-        """The body as it came. Of UTF-8 only the text is kept: memory is what a guest has least of."""
+        """The body's bytes. A UTF-8 body is stored as text only, to save the guest's memory, and is encoded here."""
         return self.text.encode() if self._content is None else self._content
 
     @property
@@ -90,15 +89,15 @@ class Response(dict):
         return self.status < 400
 
     def json(self) -> object:
-        """The body, read as JSON."""
+        """The body, decoded as JSON."""
         try:
             return json_module.loads(self.content)
         except ValueError as exc:
             kind = self.headers.get("content-type", "no content type")
-            raise ValueError(f"the answer is not JSON (status {self.status}, {kind}): {self.text[:200]!r}") from exc
+            raise ValueError(f"the response is not JSON (status {self.status}, {kind}): {self.text[:200]!r}") from exc
 
     def raise_for_status(self) -> "Response":
-        """This, or `HttpStatusError` if the status is 400 or more."""
+        """Return the response, or raise `HttpStatusError` if its status is 400 or more."""
         if not self.ok:
             raised = errors.HttpStatusError(f"{self.status} {self.reason} for {self.url}: {self.text[:500]}")
             raised.response = self
@@ -116,24 +115,25 @@ def http_request(
     timeout: float | None = None,
     save_to: object = None,
 ) -> Response:
-    """Send a request to a host that the operator allows, and wait for the answer.
+    """Send a request to a host that the operator allows, and wait for the response.
 
     Args:
-        params: a dict or pairs, put behind the URL's `?`.
-        body: text or bytes; or `json`, a value that is sent as JSON.
-        timeout: seconds for everything, redirects and body included.
-        save_to: a file that a successful answer's body is written to, piece by piece.
+        params: a dict or pairs, appended to the URL's query.
+        body: text or bytes.
+        json: a value that is sent as JSON, instead of `body`.
+        timeout: seconds for the whole exchange, including redirects and body.
+        save_to: a file to which a successful response's body is written, piece by piece.
 
     Raises:
-        PermissionError: no rule allows it; says which would.
-        HttpError: there was no whole answer (`HttpTimeout`: not in time). An answer with status 400 or more is one.
+        PermissionError: no rule allows the request; the message says which rule would.
+        HttpError: there was no complete response (`HttpTimeout`: not in time). A status of 400 or more is no error.
     """
-    answer = door.ask_text("network.request", _request(method, url, params, headers, body, json, timeout))
+    answer = host.call_text("network.request", _request(method, url, params, headers, body, json, timeout))
     pieces = _assembled(answer, save_to)
     try:
         number = next(pieces)
         while True:
-            number = pieces.send(door.ask("network.read", id=number))
+            number = pieces.send(host.call("network.read", id=number))
     except StopIteration as end:
         return end.value
     finally:
@@ -150,13 +150,13 @@ async def http_request_async(
     timeout: float | None = None,
     save_to: object = None,
 ) -> Response:
-    """As `http_request`, awaited: several at once with `asyncio.gather`."""
+    """Like `http_request`, awaited: several concurrently with `asyncio.gather`."""
     request = _request(method, url, params, headers, body, json, timeout)
-    pieces = _assembled(await loop.ask_async("network.request", request), save_to)
+    pieces = _assembled(await loop.call_async("network.request", request), save_to)
     try:
         number = next(pieces)
         while True:
-            number = pieces.send(await loop.ask_async("network.read", json_module.dumps({"id": number})))
+            number = pieces.send(await loop.call_async("network.read", json_module.dumps({"id": number})))
     except StopIteration as end:
         return end.value
     finally:
@@ -192,13 +192,13 @@ def _request(
     method: str, url: str, params: object, headers: object, body: object, json: object, timeout: float | None
 ) -> str:
     if not isinstance(method, str) or not isinstance(url, str):
-        raise TypeError('http_request: write http_request("GET", "https://…"), method and URL as strings')
+        raise TypeError('http_request: method and URL must be strings: write http_request("GET", "https://…")')
     if body is not None and json is not None:
-        raise TypeError("http_request: body or json, not both")
+        raise TypeError("http_request: pass body or json, not both")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
-        raise TypeError(f"http_request: timeout is a number of seconds, not {timeout!r}")
+        raise TypeError(f"http_request: timeout must be a number of seconds, not {timeout!r}")
     if timeout is not None and not timeout > 0:
-        raise ValueError(f"http_request: timeout is more than 0 seconds, not {timeout!r}")
+        raise ValueError(f"http_request: timeout must be more than 0 seconds, not {timeout!r}")
     pairs = _pairs(headers)
     request: dict[str, object] = {
         "method": method,
@@ -219,7 +219,7 @@ def _request(
         request["base64"] = b2a_base64(bytes(body), newline=False).decode()
     elif body is not None:
         raise TypeError(
-            f"http_request: body is text or bytes, not {type(body).__name__}; "
+            f"http_request: body must be text or bytes, not {type(body).__name__}; "
             "pass json={…}, or urllib.parse.urlencode(…)"
         )
     try:
@@ -250,7 +250,7 @@ def _with_params(url: str, params: object) -> str:
 
 
 def _assembled(answer: dict[str, object], save_to: object) -> Generator[int, dict[str, object], Response]:
-    """The response, once every piece is there: yields the number that the next one is asked for under."""
+    """Assemble the response: yields the number under which the next piece can be read, and is sent that piece."""
     saved_to = os.fspath(save_to) if save_to is not None and 200 <= answer["status"] < 300 else None
     head, more = answer, answer["more"]
     try:
@@ -264,7 +264,7 @@ def _assembled(answer: dict[str, object], save_to: object) -> Generator[int, dic
                     more = answer["more"]
                     if saved_to is None and sink.tell() > _most_in_memory:
                         raise errors.HttpError(  # noqa: TRY301
-                            f"the answer is larger than {_most_in_memory:,} bytes, too large for this memory: "
+                            f"the response is larger than {_most_in_memory:,} bytes, the most that fits in memory: "
                             "pass save_to='/a/mounted/file', "
                             "or read it in pieces with urllib.request.urlopen(url)"
                         )
@@ -273,11 +273,11 @@ def _assembled(answer: dict[str, object], save_to: object) -> Generator[int, dic
         except BaseException:
             if saved_to is not None:
                 with contextlib.suppress(OSError):
-                    os.remove(saved_to)  # half a download looks like a whole one
+                    os.remove(saved_to)  # an incomplete download cannot be told from a complete one
             raise
     finally:
         if more is not None:
-            door.ask("network.close", id=more)
+            host.call("network.close", id=more)
     return Response(head, content, saved_to)
 
 
@@ -296,32 +296,32 @@ def _charset(content_type: str) -> str:
 
 
 class _Body(io.RawIOBase):
-    """A body as a file, fetched as it is read."""
+    """A body as a file, fetched from the host as it is read."""
 
     def __init__(self, answer: Mapping[str, object]) -> None:
-        self._waiting, self._more = _bytes(answer), answer["more"]
+        self._buffered, self._more = _bytes(answer), answer["more"]
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray) -> int:
-        while not self._waiting and self._more is not None:
+        while not self._buffered and self._more is not None:
             number, self._more = self._more, None
-            piece = door.ask("network.read", id=number)
-            self._waiting, self._more = _bytes(piece), piece["more"]
-        size = min(len(buffer), len(self._waiting))
-        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
+            piece = host.call("network.read", id=number)
+            self._buffered, self._more = _bytes(piece), piece["more"]
+        size = min(len(buffer), len(self._buffered))
+        buffer[:size], self._buffered = self._buffered[:size], self._buffered[size:]
         return size
 
     def close(self) -> None:
         if self._more is not None:
             number, self._more = self._more, None
-            door.ask("network.close", id=number)
+            host.call("network.close", id=number)
         super().close()
 
 
 class _UrlResponse(urllib.response.addinfourl):
-    """What `urlopen` gives, with what programs use of `http.client.HTTPResponse`."""
+    """The response of `urlopen`, with the commonly used methods of `http.client.HTTPResponse`."""
 
     def __init__(self, answer: Mapping[str, object]) -> None:
         headers = email.message.Message()
@@ -339,17 +339,17 @@ class _UrlResponse(urllib.response.addinfourl):
 
 
 _PYTHON = f"Python-urllib/{urllib.request.__version__}"
-"""The name that every opener gives itself unless told otherwise; what says nothing is left to the host."""
+"""Every opener's default User-Agent. It is not sent, so that the host can set its own."""
 
 
 class HTTPHandler(urllib.request.BaseHandler):
     """`urllib.request.HTTPHandler` and `HTTPSHandler` for every opener that a program makes."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        """Takes what the real ones take. Certificates are the host's to check."""
+        """Accept the arguments of CPython's handlers and ignore them: the host checks certificates."""
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
-        """Add what the opener adds to every request."""
+        """Add the opener's headers to the request."""
         for name, value in self.parent.addheaders:
             if value != _PYTHON and not request.has_header(name.capitalize()):
                 request.add_unredirected_header(name.capitalize(), value)
@@ -365,7 +365,7 @@ class HTTPHandler(urllib.request.BaseHandler):
         timeout = request.timeout if isinstance(request.timeout, int | float) else None
         text = _request(request.get_method(), request.full_url, None, headers, body, None, timeout)
         try:
-            return _UrlResponse(door.ask_text("network.request", text))
+            return _UrlResponse(host.call_text("network.request", text))
         except errors.HttpError as exc:
             raise urllib.error.URLError(exc) from exc
 
@@ -373,5 +373,5 @@ class HTTPHandler(urllib.request.BaseHandler):
 
 
 def install() -> None:
-    """Make `urllib.request` speak through the host."""
+    """Make `urllib.request` send its requests through the host."""
     urllib.request.HTTPHandler = urllib.request.HTTPSHandler = HTTPHandler

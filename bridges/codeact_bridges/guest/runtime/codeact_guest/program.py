@@ -1,4 +1,4 @@
-"""Run a program the way a notebook runs a cell: top-level `await`, and the last expression's value is the result."""
+"""Runs a program as a notebook runs a cell: with top-level `await`, and the last expression's value as the result."""
 
 import __future__
 
@@ -10,11 +10,10 @@ import sys
 import types
 from collections.abc import Coroutine, Mapping
 
-from codeact_guest import hints, loop
-from codeact_guest import traceback_sources as sources
+from codeact_guest import hints, loop, traceback_sources
 
 _names: list[str] = []
-"""What tracebacks call the programs that ran in this guest, the last one last. There are several in a session."""
+"""The file names of the programs that ran in this guest, in order. A session runs several."""
 
 _FUTURE_FLAGS = sum(
     getattr(__future__, name).compiler_flag for name in __future__.all_feature_names if name != "nested_scopes"
@@ -22,25 +21,25 @@ _FUTURE_FLAGS = sum(
 
 
 def is_first() -> bool:
-    """Whether no program has run in this guest yet."""
+    """Whether no program has run in this guest before."""
     return not _names
 
 
 def current_name() -> str:
-    """What tracebacks call the program that runs."""
+    """The file name of the running program in tracebacks."""
     return _names[-1] if _names else ""
 
 
 def is_program(filename: str) -> bool:
-    """Whether tracebacks call a program so that ran in this guest."""
+    """Whether `filename` names a program that ran in this guest."""
     return filename in _names
 
 
 def run(code: str, names: Mapping[str, object]) -> object:
-    """The value of the program's last expression, or None. Whatever the program raises passes through."""
+    """Run the program and return the value of its last expression, or None. Its exceptions pass through."""
     name = f"program-{len(_names) + 1}.py" if _names else "program.py"
     _names.append(name)
-    sources.remember(name, code)
+    traceback_sources.remember(name, code)
     main = sys.modules["__main__"]
     if len(_names) == 1:
         main = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -48,7 +47,7 @@ def run(code: str, names: Mapping[str, object]) -> object:
     main.__dict__["__file__"] = name
     sys.argv = [name]
     compiled = parts(code, name)
-    sys.set_coroutine_origin_tracking_depth(2)  # so that a coroutine nobody awaited is found by its line
+    sys.set_coroutine_origin_tracking_depth(2)  # so that a warning can name the line of a coroutine never awaited
     try:
         value = _value(compiled, main.__dict__, code, name)
     except SystemExit:
@@ -59,7 +58,7 @@ def run(code: str, names: Mapping[str, object]) -> object:
 
 
 def end() -> None:
-    """What the interpreter does at its end: the program's objects go, and those that have a say in that have it."""
+    """Finalize the program's objects as the interpreter does at exit, so that their `__del__` methods run."""
     main = sys.modules["__main__"].__dict__
     for name in sorted(main, key=lambda name: not name.startswith("_")):
         if name != "__builtins__":
@@ -68,18 +67,18 @@ def end() -> None:
 
 
 def rehearse(code: str, names: Mapping[str, object]) -> object:
-    """As `run` and `end`, of a program of our own, that nobody can know of afterwards."""
+    """Run and end one of our own programs, and leave no trace of it."""
     main, argv = sys.modules["__main__"], sys.argv
     try:
         return run(code, names)
     finally:
         end()
         sys.modules["__main__"], sys.argv = main, argv
-        sources.forget(_names.pop())
+        traceback_sources.forget(_names.pop())
 
 
 def parts(code: str, name: str) -> list[types.CodeType]:
-    """The program, and its last expression apart if it ends with one."""
+    """Compile the program; its last expression, if it ends with one, is a separate code object."""
     try:
         return _parts(code, name)
     except SyntaxError as exc:
@@ -95,13 +94,13 @@ def _parts(code: str, name: str) -> list[types.CodeType]:
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     compiled = [compile(tree, name, "exec", flags=flags, dont_inherit=True)]
     if last is not None:
-        future_flags = compiled[0].co_flags & _FUTURE_FLAGS  # a `from __future__ import …` holds for the last line too
+        future_flags = compiled[0].co_flags & _FUTURE_FLAGS  # `from __future__ import …` applies to the last line too
         compiled.append(compile(last, name, "eval", flags=flags | future_flags, dont_inherit=True))
     return compiled
 
 
 def _complete(exc: SyntaxError, code: str, name: str) -> None:
-    """Give the error the line that the compiler of a syntax tree cannot know, and what to write instead."""
+    """Add the source line, which the compiler of a syntax tree does not know, and a hint to the error."""
     lines = code.splitlines(keepends=True)
     if exc.filename != name or not exc.lineno or not 0 < exc.lineno <= len(lines):
         return
@@ -115,7 +114,7 @@ def _complete(exc: SyntaxError, code: str, name: str) -> None:
 
 
 def _in_characters(line: str, offset: int | None) -> int | None:
-    """A place in a line: a syntax tree counts bytes."""
+    """Convert a column offset: a syntax tree counts bytes, `SyntaxError` characters."""
     return offset and len(line.encode()[: offset - 1].decode(errors="ignore")) + 1
 
 
@@ -127,9 +126,9 @@ def _value(compiled: list[types.CodeType], names: dict[str, object], code: str, 
     for part in compiled:
         value = eval(part, names)
     if inspect.iscoroutine(value):
-        with asyncio.Runner(loop_factory=loop.begun_or_new) as runner:
+        with asyncio.Runner(loop_factory=loop.started_or_new) as runner:
             return runner.run(_awaiting(value, code, name))
-    if isinstance(value, asyncio.Future):  # of `gather`, `create_task` …: it belongs to the loop that they began
+    if isinstance(value, asyncio.Future):  # from `gather`, `create_task` …: it belongs to the loop that they started
         if value.get_loop().is_closed():
             return value.result() if value.done() else value
         return value.get_loop().run_until_complete(_awaiting(value, code, name))
@@ -148,7 +147,7 @@ async def _run_async(compiled: list[types.CodeType], names: dict[str, object], c
 
 
 def _awaiting(value: object, code: str, name: str) -> Coroutine[object, object, object]:
-    """Awaits what the last expression gave, at the place of that expression, for the traceback's sake."""
+    """Make a coroutine that awaits the last expression's value at that expression's place, for the traceback."""
     last = ast.parse(code).body[-1]
     tree = ast.Expression(ast.copy_location(ast.Await(ast.copy_location(ast.Name("value", ast.Load()), last)), last))
     return eval(compile(tree, name, "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True), {"value": value})

@@ -1,24 +1,23 @@
-"""Results that the host keeps between programs."""
+"""Results that the host stores between programs."""
 
 import json
 
-from codeact_guest import display
-from codeact_guest import host as door
+from codeact_guest import display, host
 
 _from_text = json.JSONDecoder().decode
 
 
 def load_result(uri: str, /) -> object:
-    """What an earlier result kept as `result://…`: a value where it was JSON, else its text.
+    """Load a stored result by its `result://…` name: its value if it is JSON, otherwise its text.
 
     Raises:
-        TypeError: nothing is kept under that name any more.
+        TypeError: no result is stored under that name, or no longer.
     """
     pieces: list[str] = []
     offset: int | None = 0
     is_json = False
     while offset is not None:
-        piece = door.ask("results.load", id=uri, offset=offset)
+        piece = host.call("results.load", id=uri, offset=offset)
         pieces.append(piece["text"])
         is_json, offset = piece["json"], piece["next"]
     text = "".join(pieces)
@@ -26,6 +25,6 @@ def load_result(uri: str, /) -> object:
 
 
 def save_result(value: object, /) -> str:
-    """Keep a value for a later program or for the client; returns the name that `load_result` takes."""
+    """Store a value for a later program or for the client, and return the name that `load_result` takes."""
     form, text = display.form_of(value)
-    return door.ask("results.save", form=form, text=text)
+    return host.call("results.save", form=form, text=text)

@@ -1,36 +1,36 @@
-"""Where `linecache` finds the source lines that tracebacks and warnings show.
+"""Gives `linecache` the source lines that tracebacks and warnings show.
 
-It would look for a file first. The library and the runtime have none, nor has anything outside the mounted folders, and
-each look would be a question to the host and a refused access in the records of a run that did nothing of the kind.
+CPython's version looks for a file first. The library, the runtime and everything else outside the mounted folders have
+none, and each look would cost a call to the host and put a denied access into the log of a run that opened no file.
 """
 
 import linecache
 
-from codeact_guest.files import mounts as files
+from codeact_guest.files import mounts
 from codeact_guest.imports import PACKAGES
 
 _python_updatecache = linecache.updatecache
 
 
 def remember(name: str, text: str) -> None:
-    """The program `name` has this text."""
+    """Store `text` as the source of the program `name`."""
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
 
 
 def forget(name: str) -> None:
-    """There was no program `name`."""
+    """Drop the source of the program `name`."""
     del linecache.cache[name]
 
 
 def install() -> None:
-    """Make this the way `linecache` reads."""
+    """Replace `linecache`'s reader with this one."""
     linecache.updatecache = _updatecache
 
 
 def _updatecache(filename: str, module_globals: dict[str, object] | None = None) -> list[str]:
     if filename.startswith(f"{PACKAGES}/"):
         return _of_package(filename, module_globals)
-    if not filename or filename.startswith("<") or files.mount_of(filename) is None:
+    if not filename or filename.startswith("<") or mounts.mount_of(filename) is None:
         return []
     return _python_updatecache(filename, module_globals)
 

@@ -1,4 +1,4 @@
-"""What a sandbox does not have says so at once, with what to do instead."""
+"""Makes features that the sandbox lacks fail at once, with a message that names an alternative."""
 
 import _thread
 import os
@@ -13,23 +13,23 @@ from collections.abc import Callable
 from codeact_guest import loop
 
 THREADS = (
-    "there are no threads here. Tool calls run concurrently with "
-    "`await asyncio.gather(*[call_tool_async(name, key=value) for … in …])`; other work: call the function directly"
+    "this sandbox has no threads. To run tool calls concurrently, write "
+    "`await asyncio.gather(*[call_tool_async(name, key=value) for … in …])`; call other functions directly"
 )
 PROCESSES = (
-    "there are no processes here: a program can only compute and use call_tool(). "
-    "search_tools(query) shows what there is"
+    "this sandbox has no processes: a program can only compute and use call_tool(). "
+    "search_tools(query) finds the available tools"
 )
 SOCKETS = (
-    "there are no sockets here: use http_request(method, url) or urllib.request for hosts that the operator allowed, "
+    "this sandbox has no sockets: use http_request(method, url) or urllib.request for hosts that the operator allowed, "
     "or call_tool()"
 )
 _SCREEN = (
-    "there is no screen and no keyboard here: print(), display(value) and the last expression's value reach the user"
+    "this sandbox has no screen and no keyboard: print(), display(value) and the last expression's value reach the user"
 )
 _COMPRESSION = "this Python was built without the library it needs: use zlib, gzip or zipfile"
-_SYSTEM = "it belongs to an operating system, and there is none here"
-_FOREIGN = "no compiled code can be loaded here: use pure Python"
+_SYSTEM = "it needs an operating system, and this sandbox has none"
+_FOREIGN = "this sandbox cannot load compiled code: use pure Python"
 
 MODULES: dict[str, str] = {
     **dict.fromkeys(("_tkinter", "curses", "idlelib", "readline", "tkinter", "turtle", "turtledemo"), _SCREEN),
@@ -47,20 +47,20 @@ MODULES: dict[str, str] = {
     "ssl": SOCKETS,
     **dict.fromkeys(
         ("ensurepip", "pip", "venv"),
-        "packages cannot be installed from here: the operator lists them in codeact.packages",
+        "a program cannot install packages: the operator lists them in codeact.packages",
     ),
 }
-"""Modules of CPython's library that are not in the guest, and what their import says."""
+"""Modules of CPython's library that are not in the guest, and the reason that their import gives."""
 
 
 def install() -> None:
-    """Replace what would fail late or obscurely, hang, or end the interpreter."""
+    """Replace functions that would fail late or obscurely, hang, or end the interpreter."""
     threading.Thread.start = _raiser("threading.Thread", THREADS)
     for name in ("start_new_thread", "start_new", "start_joinable_thread"):
         setattr(_thread, name, _raiser(f"_thread.{name}", THREADS))
     threading._start_joinable_thread = _thread.start_joinable_thread
     threading.Lock = threading._allocate_lock = _thread.allocate_lock = _thread.allocate = Lock
-    queue.SimpleQueue = queue._PySimpleQueue  # the other one, in C, waits for ever
+    queue.SimpleQueue = queue._PySimpleQueue  # the one in C would wait for ever
     subprocess.Popen.__init__ = _raiser("subprocess", PROCESSES)
     subprocess.Popen.__del__ = lambda self: None
     for name in (
@@ -91,11 +91,11 @@ def install() -> None:
     loop.refuse(
         ("sock_recv", "sock_recv_into", "sock_sendall", "sock_connect", "sock_accept", "sock_sendfile"), SOCKETS
     )
-    sys.breakpointhook = _raiser("breakpoint()", "nobody is there to debug: print() what you want to see")
+    sys.breakpointhook = _raiser("breakpoint()", "no debugger is available: print() the values that you need")
 
 
 class Lock:
-    """`threading.Lock` for one thread: to wait for a lock that is taken is to wait for ever, so that raises."""
+    """`threading.Lock` for one thread: waiting for a held lock would never end, so it raises."""
 
     def __init__(self) -> None:
         self._taken = False
@@ -111,7 +111,7 @@ class Lock:
         if not blocking:
             return False
         if timeout == -1:
-            raise RuntimeError(f"deadlock: this waits for another thread, and {THREADS}")
+            raise RuntimeError(f"deadlock: this waits for another thread, but {THREADS}")
         loop.sleep(timeout)
         return False
 
@@ -147,8 +147,8 @@ def _select(rlist: object, wlist: object, xlist: object, timeout: float | None =
 
 
 def _raiser(name: str, sentence: str) -> Callable[..., object]:
-    def absent(*_: object, **__: object) -> object:
+    def unavailable(*_: object, **__: object) -> object:
         raise (RuntimeError if sentence == THREADS else PermissionError)(f"{name}: {sentence}")
 
-    absent.__name__ = absent.__qualname__ = name.rpartition(".")[2]
-    return absent
+    unavailable.__name__ = unavailable.__qualname__ = name.rpartition(".")[2]
+    return unavailable

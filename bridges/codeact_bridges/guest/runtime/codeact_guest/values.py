@@ -1,7 +1,7 @@
-"""Between Python's values and JSON: exactly, or not at all.
+"""Converts between Python's values and JSON, without loss or with an error.
 
-JSON text is what a value becomes only where JSON says the same thing. Tuples may become arrays, as everywhere in
-Python; everything else that JSON has no word for is an error that names the way out, or a `repr`.
+A value becomes JSON text only if JSON can express it exactly; tuples become arrays, as everywhere in Python. Any other
+value raises an error that names an alternative; as a program's result it is shown as its `repr`.
 """
 
 import dataclasses
@@ -12,14 +12,15 @@ import json
 import math
 import pathlib
 import uuid
+from binascii import a2b_base64
 
-from codeact_guest import host as door
+from codeact_guest import host, loop
 
 MAX_DEPTH = 100
-"""Levels of nesting. The host's JSON reader stops at 200."""
+"""Levels of nesting. The host's JSON decoder stops at 200."""
 
 MAX_INT_BITS = 13_287
-"""Of 4,000 digits. Readers of JSON, the host's among them, refuse integers of more than 4,300."""
+"""The size of an integer of 4,000 digits. JSON decoders, including the host's, refuse more than 4,300 digits."""
 
 _INSTEAD: tuple[tuple[type, str], ...] = (
     (datetime.datetime, "x.isoformat()"),
@@ -42,27 +43,27 @@ _strictly_to_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 _PLAIN = {str, int, float, bool, type(None)}
 _ONLY_STR = {str}
-# What `JSONEncoder.encode` makes anew for every value, for values without others in them.
+# The C encoder that `JSONEncoder.encode` creates again for every value; this one is for flat objects.
 _flat_to_pieces = json.encoder.c_make_encoder(
     None, repr, json.encoder.encode_basestring, None, ": ", ", ", False, False, False
 )
 
 SHORT_TEXT = 4_000
-"""Too short to hold an integer that is too long."""
+"""A text of this length cannot contain an integer that is too long."""
 
 
 class NotJson(Exception):
-    """JSON cannot say this value."""
+    """JSON cannot express this value."""
 
 
 def to_json(value: object) -> str:
-    """JSON text for `value`.
+    """Return JSON text for `value`.
 
     Raises:
-        NotJson: with the place of what does not fit, and what to write instead.
+        NotJson: gives the place of the value that JSON cannot express, and what to write instead.
     """
     if type(value) is dict and {*map(type, value)} <= _ONLY_STR and {*map(type, value.values())} <= _PLAIN:
-        # What nearly every call has. Half the time of a call goes into finding out what else there may be.
+        # Nearly every call has arguments like these. The general path below takes half the time of a call.
         try:
             text = "".join(_flat_to_pieces(value, 0))
         except ValueError:  # a number that is not finite
@@ -73,12 +74,13 @@ def to_json(value: object) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as exc:
-        raise NotJson(f"it holds {exc.object[exc.start]!r}, half of a character, which UTF-8 cannot say") from None
+        surrogate = exc.object[exc.start]
+        raise NotJson(f"it contains {surrogate!r}, an unpaired surrogate, which UTF-8 cannot encode") from None
     return text
 
 
 def from_wire(wire: dict[str, object]) -> object:
-    """What a tool gave: see `codeact_bridges/run.py` for the four forms."""
+    """Convert a tool's result, which has one of the four forms in `codeact_bridges/guest/replies.py`."""
     if "data" in wire:
         return wire["data"]
     if "parts" in wire:
@@ -99,8 +101,6 @@ class Media:
 
     @classmethod
     def of(cls, kind: str, mime_type: str, base64: str, uri: str | None) -> "Media":
-        from binascii import a2b_base64
-
         return cls(kind, mime_type, a2b_base64(base64), uri)
 
     @property
@@ -115,7 +115,7 @@ class Media:
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """A resource that a tool pointed to. `read()` gives what it holds: a `Media`, or a list of them."""
+    """A resource that a tool's result links to. `read()` returns its content: a `Media`, or a list of them."""
 
     uri: str
     name: str
@@ -123,26 +123,23 @@ class Link:
     server: str = dataclasses.field(default="", repr=False)
 
     def read(self) -> object:
-        """Ask the server for the resource and wait for it.
+        """Read the resource from its server and wait for it.
 
         Raises:
-            ToolError: it cannot be read, or is too large.
+            ToolError: the resource cannot be read, or is too large.
         """
-
-        return from_wire(door.ask("tools.read_resource", server=self.server, uri=self.uri))
+        return from_wire(host.call("tools.read_resource", server=self.server, uri=self.uri))
 
     async def read_async(self) -> object:
-        """As `read`; `await` several at once with `asyncio.gather`."""
-        from codeact_guest import loop
-
+        """Like `read`; `await` several concurrently with `asyncio.gather`."""
         return from_wire(
-            await loop.ask_async("tools.read_resource", door.to_text({"server": self.server, "uri": self.uri}))
+            await loop.call_async("tools.read_resource", host.to_text({"server": self.server, "uri": self.uri}))
         )
 
 
 def _plain(value: object, where: str, depth: int) -> object:
     if depth > MAX_DEPTH:
-        raise NotJson(f"it is nested more than {MAX_DEPTH} deep{_at(where)}")
+        raise NotJson(f"it is nested more than {MAX_DEPTH} levels deep{_at(where)}")
     match value:
         case None | bool():
             return value
@@ -165,7 +162,7 @@ def _plain(value: object, where: str, depth: int) -> object:
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise NotJson(
-                        f"a JSON object's keys are strings, and {key!r}{_at(where)} is {_a(key)}: write str(key)"
+                        f"a JSON object's keys must be strings, but {key!r}{_at(where)} is {_a(key)}: write str(key)"
                     )
                 plain[str.__str__(key)] = _plain(item, f"{where}[{key!r}]", depth + 1)
             return plain

@@ -1,8 +1,9 @@
-"""The built-in `open`: CPython's own buffers and text layer on a raw file that asks the host."""
+"""The built-in `open`: CPython's own buffers and text layer on a raw file that calls the host."""
 
 import errno
 import io
 import os
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ _RealFileIO = io.FileIO
 
 
 class MountedFile(io.RawIOBase):
-    """A file without a buffer: what `io.FileIO` is elsewhere."""
+    """An unbuffered file, in place of `io.FileIO`."""
 
     def __init__(self, file: object, mode: str = "r", closefd: bool = True, opener: Opener | None = None) -> None:
         super().__init__()
@@ -151,7 +152,7 @@ class MountedFile(io.RawIOBase):
             raise io.UnsupportedOperation("File not open for reading")
 
 
-class _Nowhere(io.RawIOBase):
+class _DevNull(io.RawIOBase):
     """`os.devnull`."""
 
     name = os.devnull
@@ -180,7 +181,7 @@ def open(
     closefd: bool = True,
     opener: Opener | None = None,
 ) -> io.IOBase:
-    """The built-in `open`. Files are those below the mounted folders."""
+    """The built-in `open`, for files in the mounted folders."""
     if not isinstance(file, int):
         file = os.fspath(file)
     if not isinstance(mode, str):
@@ -190,7 +191,7 @@ def open(
     binary = "b" in mode
     _check(mode, binary, encoding, errors, newline)
     if file in (os.devnull, os.fsencode(os.devnull)):
-        raw: io.RawIOBase = _Nowhere()
+        raw: io.RawIOBase = _DevNull()
     else:
         raw = MountedFile(file, mode.replace("b", "").replace("t", ""), closefd, opener)
     try:
@@ -241,7 +242,7 @@ def _check(mode: str, binary: bool, encoding: str | None, errors: str | None, ne
         raise ValueError(f"invalid mode: {mode!r}")
     if binary and "t" in mode:
         raise ValueError("can't have text and binary mode at once")
-    if len(kinds) > 1:  # none at all is said by the raw file
+    if len(kinds) > 1:  # the raw file raises if there is none
         raise ValueError("must have exactly one of create/read/write/append mode")
     for name, value in (("encoding", encoding), ("errors", errors), ("newline", newline)):
         if value is not None and not isinstance(value, str):
@@ -296,10 +297,8 @@ def os_read(fd: int, length: int, /) -> bytes:
 
 
 def os_write(fd: int, data: object, /) -> int:
-    """`os.write`; 1 and 2 are what `print` writes to."""
+    """`os.write`; descriptors 1 and 2 are the streams of `print`."""
     if fd in (1, 2):
-        import sys
-
         stream = sys.__stdout__ if fd == 1 else sys.__stderr__
         return stream.buffer.write(bytes(data))
     return open_files.of(fd).write(memoryview(data).cast("B"))
@@ -334,7 +333,7 @@ def ftruncate(fd: int, length: int, /) -> None:
 
 
 def fsync(fd: int) -> None:
-    """`os.fsync`, `os.fdatasync`: what is written is with the host."""
+    """`os.fsync`, `os.fdatasync`: only checks the descriptor, because the host already has all written data."""
     open_files.of(fd if isinstance(fd, int) else fd.fileno())
 
 
@@ -344,7 +343,7 @@ def dup(fd: int, /) -> int:
 
 
 def isatty(fd: int, /) -> bool:
-    """`os.isatty`: there are no terminals."""
+    """`os.isatty`: False, because the guest has no terminal."""
     return False
 
 
@@ -364,4 +363,4 @@ REPLACED = {
     "dup": dup,
     "isatty": isatty,
 }
-"""What takes the place of the functions of `os` that deal with open files."""
+"""The replacements for the functions of `os` that take open files."""

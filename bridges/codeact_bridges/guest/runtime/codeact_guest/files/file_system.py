@@ -1,10 +1,11 @@
-"""What `os` does with names, and the installation of everything that makes mounted folders a file system."""
+"""The functions of `os` that take names, and the installation of the mounted folders as the file system."""
 
 import _io
 import builtins
 import errno
 import io
 import os
+import posix
 import shutil
 import stat as stat_module
 import sys
@@ -13,8 +14,7 @@ import types
 from collections.abc import Iterator
 
 from codeact_guest.errors import denied
-from codeact_guest.files import file_io, open_files
-from codeact_guest.files import mounts as files
+from codeact_guest.files import file_io, mounts, open_files
 
 
 def stat(path: object, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
@@ -22,8 +22,8 @@ def stat(path: object, *, dir_fd: int | None = None, follow_symlinks: bool = Tru
     _no_dir_fd(dir_fd)
     if isinstance(path, int):
         return fstat(path)
-    files.check_within(path)
-    return _result(files.ask("files.stat", path, follow=follow_symlinks))
+    mounts.check_within(path)
+    return _result(mounts.call("files.stat", path, follow=follow_symlinks))
 
 
 def lstat(path: object, *, dir_fd: int | None = None) -> os.stat_result:
@@ -47,7 +47,7 @@ def access(
         if mode & os.W_OK:
             if not seen.st_mode & 0o222:
                 return False
-            files.check_writable(path)
+            mounts.check_writable(path)
     except OSError:
         return False
     return not mode & os.X_OK or bool(seen.st_mode & 0o111)
@@ -60,7 +60,7 @@ def listdir(path: object = None) -> list[str] | list[bytes]:
 
 
 class DirEntry:
-    """What `os.scandir` gives."""
+    """An entry of `os.scandir`."""
 
     __slots__ = ("_kind", "_stats", "name", "path")
 
@@ -144,7 +144,7 @@ def _entries(path: object) -> list[tuple[str, str]]:
     entries: list[str] = []
     after: str | None = None
     while True:
-        page = files.ask("files.list", path, after=after)
+        page = mounts.call("files.list", path, after=after)
         entries += page["entries"]
         if not page["more"]:
             return list(zip(entries[::2], entries[1::2], strict=True))
@@ -154,26 +154,26 @@ def _entries(path: object) -> list[tuple[str, str]]:
 def mkdir(path: object, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
     """`os.mkdir`."""
     _no_dir_fd(dir_fd)
-    files.ask("files.mkdir", path)
+    mounts.call("files.mkdir", path)
 
 
 def rmdir(path: object, *, dir_fd: int | None = None) -> None:
     """`os.rmdir`."""
     _no_dir_fd(dir_fd)
-    files.ask("files.rmdir", path)
+    mounts.call("files.rmdir", path)
 
 
 def remove(path: object, *, dir_fd: int | None = None) -> None:
     """`os.remove`, `os.unlink`."""
     _no_dir_fd(dir_fd)
-    files.ask("files.remove", path)
+    mounts.call("files.remove", path)
 
 
 def rename(src: object, dst: object, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
     """`os.rename`, `os.replace`."""
     _no_dir_fd(src_dir_fd)
     _no_dir_fd(dst_dir_fd)
-    files.ask("files.rename", src, target=files.absolute(dst))
+    mounts.call("files.rename", src, target=mounts.absolute(dst))
 
 
 def truncate(path: object, length: int) -> None:
@@ -204,49 +204,49 @@ def utime(
         ns = tuple(time * 10**9 if isinstance(time, int) else round(time * 1e9) for time in times)
     accessed, modified = ns or (None, None)
     path = open_files.of(path).path if isinstance(path, int) else path
-    files.ask("files.utime", path, accessed_ns=accessed, modified_ns=modified)
+    mounts.call("files.utime", path, accessed_ns=accessed, modified_ns=modified)
 
 
 def chmod(path: object, mode: int, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> None:
-    """`os.chmod`: checks that it could, and leaves the mode as it is."""
+    """`os.chmod`: checks that the path exists and is writable, and leaves the mode unchanged."""
     if not isinstance(path, int):
         stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
-        files.check_writable(path)
+        mounts.check_writable(path)
 
 
 def readlink(path: object, *, dir_fd: int | None = None) -> object:
     """`os.readlink`."""
     _no_dir_fd(dir_fd)
-    files.check_within(path)
-    target = files.ask("files.readlink", path)
+    mounts.check_within(path)
+    target = mounts.call("files.readlink", path)
     return os.fsencode(target) if isinstance(os.fspath(path), bytes) else target
 
 
 def symlink(src: object, dst: object, target_is_directory: bool = False, *, dir_fd: int | None = None) -> None:
     """`os.symlink`."""
-    raise denied("a program makes no links: copy the file", dst)
+    raise denied("a program cannot create links: copy the file", dst)
 
 
 def link(src: object, dst: object, **_: object) -> None:
     """`os.link`."""
-    raise denied("a program makes no links: copy the file", dst)
+    raise denied("a program cannot create links: copy the file", dst)
 
 
 def getcwd() -> str:
     """`os.getcwd`."""
-    return files.state.folder
+    return mounts.state.folder
 
 
 def getcwdb() -> bytes:
     """`os.getcwdb`."""
-    return os.fsencode(files.state.folder)
+    return os.fsencode(mounts.state.folder)
 
 
 def chdir(path: object) -> None:
     """`os.chdir`."""
     if not stat_module.S_ISDIR(stat(path).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-    files.state.folder = os.path.normpath(files.absolute(path))
+    mounts.state.folder = os.path.normpath(mounts.absolute(path))
 
 
 def _no_dir_fd(dir_fd: int | None) -> None:
@@ -271,7 +271,7 @@ def _result(facts: list[int]) -> os.stat_result:
 
 
 def _seconds(ns: int) -> float:
-    return ns // 10**9 + 1e-9 * (ns % 10**9)  # as CPython reckons
+    return ns // 10**9 + 1e-9 * (ns % 10**9)  # the same rounding as CPython's
 
 
 REPLACED = {
@@ -297,43 +297,41 @@ REPLACED = {
     "getcwdb": getcwdb,
     "chdir": chdir,
 }
-"""What takes the place of the functions of `os` that deal with names."""
+"""The replacements for the functions of `os` that take names."""
 
 
 def _default_tempdir() -> str:
-    """Where `tempfile` makes its files: a temp mount, else the first that can be written to."""
-    modes = files.state.modes
+    """The folder for `tempfile`: a temp mount, otherwise the first writable mount."""
+    modes = mounts.state.modes
     for mode in ("temp", "rw"):
         for mount, its_mode in modes.items():
             if its_mode == mode:
                 return mount
-    raise files.refused(None) if not modes else denied("tempfile: no mounted folder can be written to", None)
+    raise mounts.refused(None) if not modes else denied("tempfile: no mounted folder is writable", None)
 
 
 def install() -> None:
-    """Replace `open` and the functions of `os`, wherever somebody has already taken hold of one of them."""
+    """Replace `open` and the functions of `os`, also where another module has already imported one of them."""
     new = {**file_io.REPLACED, **REPLACED}
-    taken: dict[int, object] = {}
-    kept: list[object] = [builtins.open, io.open, _io.open, file_io._real_open, os.DirEntry]
-    for old in kept[:4]:
-        taken[id(old)] = file_io.open
-    taken[id(os.DirEntry)] = DirEntry
-    import posix
-
+    by_id: dict[int, object] = {}
+    replaced: list[object] = [builtins.open, io.open, _io.open, file_io._real_open, os.DirEntry]  # so that ids stay
+    for old in replaced[:4]:
+        by_id[id(old)] = file_io.open
+    by_id[id(os.DirEntry)] = DirEntry
     for name, function in new.items():
         function.__name__ = function.__qualname__ = name
         for module in (posix, os):
             old = getattr(module, name, None)
             if old is not None:
-                kept.append(old)
-                taken[id(old)] = function
+                replaced.append(old)
+                by_id[id(old)] = function
     for name, module in list(sys.modules.items()):
         if isinstance(module, types.ModuleType) and name.partition(".")[0] not in (
             "posix",
             "codeact_guest",
             "importlib",
         ):
-            _replace_in(module, taken)
+            _replace_in(module, by_id)
     for name, function in new.items():
         setattr(os, name, function)
     builtins.open = io.open = _io.open = file_io.open
@@ -347,24 +345,24 @@ def install() -> None:
     tempfile._get_default_tempdir = _default_tempdir
 
 
-def _replace_in(module: types.ModuleType, taken: dict[int, object]) -> None:
+def _replace_in(module: types.ModuleType, by_id: dict[int, object]) -> None:
     for name, value in list(vars(module).items()):
-        if id(value) in taken:
-            setattr(module, name, taken[id(value)])
+        if id(value) in by_id:
+            setattr(module, name, by_id[id(value)])
         elif isinstance(value, types.FunctionType):
-            _replace_defaults(value, taken)
+            _replace_defaults(value, by_id)
         elif isinstance(value, type) and value.__module__ == module.__name__:
             for attribute, held in list(vars(value).items()):
                 inner = held.__func__ if isinstance(held, staticmethod) else held
-                if id(inner) in taken:
-                    setattr(value, attribute, staticmethod(taken[id(inner)]))
+                if id(inner) in by_id:
+                    setattr(value, attribute, staticmethod(by_id[id(inner)]))
                 elif isinstance(inner, types.FunctionType):
-                    _replace_defaults(inner, taken)
+                    _replace_defaults(inner, by_id)
 
 
-def _replace_defaults(function: types.FunctionType, taken: dict[int, object]) -> None:
-    if function.__defaults__ and any(id(default) in taken for default in function.__defaults__):
-        function.__defaults__ = tuple(taken.get(id(default), default) for default in function.__defaults__)
+def _replace_defaults(function: types.FunctionType, by_id: dict[int, object]) -> None:
+    if function.__defaults__ and any(id(default) in by_id for default in function.__defaults__):
+        function.__defaults__ = tuple(by_id.get(id(default), default) for default in function.__defaults__)
     for name, default in (function.__kwdefaults__ or {}).items():
-        if id(default) in taken:
-            function.__kwdefaults__[name] = taken[id(default)]
+        if id(default) in by_id:
+            function.__kwdefaults__[name] = by_id[id(default)]

@@ -1,73 +1,73 @@
-"""The folders that the operator has mounted: where they are, how to ask for them, what is said where there are none.
+"""The mounted folders: their paths and modes, calls to the host about them, and the error if there are none.
 
-`open_files` has what is open, `file_io` the built-in `open`, `file_system` what `os` does with names, `sqlite`
-databases.
+`open_files` has the table of open files, `file_io` the built-in `open`, `file_system` the functions of `os` that take
+names, `sqlite` databases in files.
 """
 
 import errno
 import os
 import posixpath
 
-from codeact_guest import host as door
-from codeact_guest.errors import Denied, denied
+from codeact_guest import host
+from codeact_guest.errors import denied
 
 NONE = (
-    "no folder is mounted here, so there are no files: the operator can allow one (codeact.files in the configuration "
-    "of codeact-mcp). Keep data in variables, io.StringIO or io.BytesIO"
+    "no folder is mounted here, so there are no files: the operator can mount one (codeact.files in the configuration "
+    "of codeact-mcp). Hold data in variables, io.StringIO or io.BytesIO"
 )
 
 _OURS = ("/python/", "/0/")
-"""Where the library and the runtime say they come from. There are no files; looking is not worth a question."""
+"""The folders of the library's and the runtime's `__file__`s. They hold no files, so the host need not be called."""
 
 
 class _State:
-    """What the host said of the mounts when the run began."""
+    """The mounts, as the host gave them when the run began, and the state that calls about files share."""
 
     modes: dict[str, str] = {}
     folder = "/"
     chunk_bytes = 1 << 20
-    begun = False
+    mounted = False
     closed: list[int] = []
-    """Handles that the host has not been told of yet; the next question brings them along."""
+    """Closed handles that the host does not know of yet; the next call reports them."""
 
 
 state = _State()
 
 
-def begin(told: dict[str, object] | None) -> None:
-    """Take what the host said. In a session the first program's working folder stays."""
-    if told is None or state.begun:
+def begin(settings: dict[str, object] | None) -> None:
+    """Take over the host's settings. In a session the first program's working folder stays."""
+    if settings is None or state.mounted:
         return
-    state.begun = True
-    state.modes = {mount["path"]: mount["mode"] for mount in told["mounts"]}
-    state.folder = told["folder"]
-    state.chunk_bytes = told["chunk_bytes"]
+    state.mounted = True
+    state.modes = {mount["path"]: mount["mode"] for mount in settings["mounts"]}
+    state.folder = settings["folder"]
+    state.chunk_bytes = settings["chunk_bytes"]
 
 
-def ask(operation: str, path: object, **arguments: object) -> object:
-    """The host's answer for a path of the program's. Its `OSError` names the path as the program wrote it."""
-    return door.from_text(ask_raw(operation, path, **arguments))
+def call(operation: str, path: object, **arguments: object) -> object:
+    """Call the host about a path of the program. An `OSError` names the path as the program wrote it."""
+    return host.from_text(call_raw(operation, path, **arguments))
 
 
-def ask_raw(operation: str, path: object, **arguments: object) -> str:
-    """As `ask`, with the answer as it came."""
-    if not state.begun:
+def call_raw(operation: str, path: object, **arguments: object) -> str:
+    """Like `call`, but returns the answer undecoded."""
+    if not state.mounted:
         raise refused(path)
-    asked = {"path": absolute(path), "closed": told_closed(), **arguments}
+    request = {"path": absolute(path), "closed": take_closed(), **arguments}
     try:
-        return door.ask_raw(operation, door.to_text(asked))
+        return host.call_raw(operation, host.to_text(request))
     except OSError as exc:
         raise renamed(exc, path) from None
 
 
-def told_closed() -> list[int]:
-    """The handles that this question tells the host are closed."""
+def take_closed() -> list[int]:
+    """Return and forget the closed handles, for the call that reports them to the host."""
     closed, state.closed = state.closed, []
     return closed
 
 
 def absolute(path: object) -> str:
-    """The path from the root, as text."""
+    """The absolute path, as text."""
     text = as_text(path)
     if not text:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -75,7 +75,7 @@ def absolute(path: object) -> str:
 
 
 def as_text(path: object) -> str:
-    """What `os.fspath` and the file system's encoding make of it."""
+    """Convert a path as `os.fspath` and the file system's encoding do."""
     text = os.fspath(path)
     if isinstance(text, bytes):
         text = os.fsdecode(text)
@@ -84,12 +84,12 @@ def as_text(path: object) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise OSError(errno.EILSEQ, "half of a character, which UTF-8 cannot say", path) from None
+        raise OSError(errno.EILSEQ, "an unpaired surrogate, which UTF-8 cannot encode", path) from None
     return text
 
 
 def mount_of(path: object) -> str | None:
-    """The mount below which the path lies, without asking."""
+    """The mount that contains the path, decided without the host."""
     text = posixpath.normpath(absolute(path))
     return next((mount for mount in state.modes if text == mount or text.startswith(mount + "/")), None)
 
@@ -100,11 +100,11 @@ def is_above_mounts(path: object) -> bool:
 
 
 def check_within(path: object) -> None:
-    """Refuse what is only looked at and the host would refuse: nothing is read, so nothing need be recorded."""
+    """Raise for a path outside the mounts. A look reads nothing, so the host need not log the denied access."""
     text = absolute(path)
     if text.startswith(_OURS):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    if not state.begun:
+    if not state.mounted:
         raise refused(path)
     if mount_of(path) is None and not is_above_mounts(path):
         mounted = ", ".join(f"{mount} ({mode})" for mount, mode in state.modes.items())
@@ -112,19 +112,15 @@ def check_within(path: object) -> None:
 
 
 def check_writable(path: object) -> None:
-    """Refuse a change where it is not allowed, for what the host need not do."""
+    """Raise for a change to a read-only mount, where the host is not called for the change itself."""
     mount = mount_of(path)
     if mount is not None and state.modes[mount] == "ro":
         raise denied(f"{mount} is mounted read-only", path)
 
 
 def refused(path: object) -> PermissionError:
-    """Where nothing is mounted at all."""
+    """Make the error for a run without mounts."""
     return denied(NONE, path)
-
-
-Denied.__name__ = Denied.__qualname__ = "PermissionError"
-Denied.__module__ = "builtins"
 
 
 def renamed(exc: OSError, path: object) -> OSError:

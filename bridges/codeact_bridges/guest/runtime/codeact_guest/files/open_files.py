@@ -1,7 +1,7 @@
-"""What a program has open: positions, reading ahead, and the numbers by which `os` knows a file.
+"""The table of open files: positions, read-ahead, and the descriptor numbers that `os` uses.
 
-A question costs 0.2 ms, so the beginning of a file comes with the answer to opening it, reading takes more than is
-asked for, and closing is told along with the next question.
+A call to the host costs 0.2 ms, so opening a file also returns its beginning, a read fetches more than was requested,
+and a close is reported with the next call.
 """
 
 import errno
@@ -9,23 +9,23 @@ import io
 import os
 from binascii import a2b_base64, b2a_base64
 
-from codeact_guest import host as door
-from codeact_guest.files import mounts as files
+from codeact_guest import host
+from codeact_guest.files import mounts
 
 FIRST_AHEAD = 64 << 10
-"""How much comes with a file that is opened for reading."""
+"""How many bytes opening a file for reading returns with it."""
 
 MAX_CLOSED = 32
-"""Closed files that the host is not told of yet: there is a bound on open ones."""
+"""How many closed files may be unreported: the host limits the number of open ones."""
 
 _table: dict[int, "Opened"] = {}
 
 _written: dict[tuple[int, int], int] = {}
-"""How often each file was written to, by device and inode: what was read ahead before is no longer true."""
+"""How often each file was written to, by device and inode: a write invalidates what was read ahead before."""
 
 
 def packed(data: memoryview) -> str:
-    """Bytes as text, the other way round `unpacked`: base64, unless they are ASCII, as most of what is long is."""
+    """Encode bytes as text, the inverse of `unpacked`: ASCII, as most long data is, unchanged, the rest in base64."""
     content = bytes(data)
     if content.isascii() and b"\0" not in content:
         return "a" + content.decode()
@@ -33,12 +33,12 @@ def packed(data: memoryview) -> str:
 
 
 def unpacked(text: str) -> bytes:
-    """What the host packed (`codeact_bridges/files/session.py`)."""
+    """Decode text that the host packed (`codeact_bridges/files/operations.py`)."""
     return text.encode()[1:] if text.startswith("a") else a2b_base64(memoryview(text.encode())[1:])
 
 
 class Opened:
-    """An open file with a position; several numbers may stand for it."""
+    """An open file with a position; several descriptor numbers may refer to it."""
 
     def __init__(
         self, path: object, answer: dict[str, object], ahead: bytes, *, reads: bool, writes: bool, appends: bool
@@ -53,16 +53,16 @@ class Opened:
         self.numbers = 0
         self._ahead = ahead
         self._ahead_at = 0
-        self._ahead_when = _written.get(self.key, 0)
+        self._ahead_version = _written.get(self.key, 0)
         self._step = FIRST_AHEAD
 
     @property
     def is_whole(self) -> bool:
-        """All of it came with the opening, and nothing can change it."""
+        """Whether opening returned the whole file and nothing can change it."""
         return self.handle is None
 
     def read(self, length: int, at: int | None = None) -> bytes | memoryview:
-        """Up to `length` bytes; fewer only at the end."""
+        """Read up to `length` bytes; fewer only at the file's end."""
         start = self.position if at is None else at
         data = self._from_ahead(start, length)
         if data is None:
@@ -75,14 +75,14 @@ class Opened:
         return data
 
     def read_all(self) -> bytes:
-        """From here to the end."""
+        """Read from the position to the file's end."""
         self._need(self.reads)
         if self.is_whole or self._covers_all():
             data = bytes(memoryview(self._ahead)[self.position :])
             self.position += len(data)
             return data
         expected = self.stat()[4] - self.position
-        # BytesIO gives its buffer away as the result, so a large file is in memory once.
+        # BytesIO returns its buffer without a copy, so a large file is in memory once.
         whole = io.BytesIO()
         if expected > 0:
             whole.seek(expected)
@@ -91,28 +91,28 @@ class Opened:
         data = self._from_ahead(self.position, len(self._ahead)) or b""
         start = self.position + whole.write(data)
         self._ahead = b""
-        while data := self._ask(start, files.state.chunk_bytes):
+        while data := self._call_read(start, mounts.state.chunk_bytes):
             start += whole.write(data)
         whole.truncate()
         self.position = start
         return whole.getvalue()
 
     def write(self, data: memoryview, at: int | None = None) -> int:
-        """All of `data`, or as much as there was room for; nothing at all is an `OSError`."""
+        """Write `data` and return how many bytes fitted. Raises `OSError` if none did."""
         self._need(self.writes)
         start = self.position if at is None else at
         done = 0
         while done < len(data):
-            piece = data[done : done + files.state.chunk_bytes]
+            piece = data[done : done + mounts.state.chunk_bytes]
             place = "null" if self.appends else start + done
-            head = f'{{"handle":{self.handle},"at":{place},"closed":{files.told_closed()}}}'
+            head = f'{{"handle":{self.handle},"at":{place},"closed":{mounts.take_closed()}}}'
             _written[self.key] = _written.get(self.key, 0) + 1
             try:
-                end = door.ask_text("files.write", f"{head}\n{packed(piece)}")
+                end = host.call_text("files.write", f"{head}\n{packed(piece)}")
             except OSError as exc:
                 if done:
                     break
-                raise files.renamed(exc, self.path) from None
+                raise mounts.renamed(exc, self.path) from None
             done += len(piece)
             if at is None:
                 self.position = end
@@ -123,7 +123,7 @@ class Opened:
         if size < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         _written[self.key] = _written.get(self.key, 0) + 1
-        door.ask("files.truncate", handle=self.handle, size=size, closed=files.told_closed())
+        host.call("files.truncate", handle=self.handle, size=size, closed=mounts.take_closed())
 
     def seek(self, offset: int, whence: int = 0) -> int:
         match whence:
@@ -141,28 +141,28 @@ class Opened:
         return target
 
     def stat(self) -> list[int]:
-        """As the host gives it: mode, inode, device, links, size, three times in ns."""
+        """The host's `stat` fields: mode, inode, device, links, size, and three times in ns."""
         if self.handle is None:
             return self.facts
-        return door.ask("files.fstat", handle=self.handle, closed=files.told_closed())
+        return host.call("files.fstat", handle=self.handle, closed=mounts.take_closed())
 
     def release(self) -> None:
-        """One number less; with the last it is closed."""
+        """Drop one descriptor number; the last one closes the file."""
         self.numbers -= 1
         if self.numbers <= 0 and self.handle is not None:
-            files.state.closed.append(self.handle)
+            mounts.state.closed.append(self.handle)
             self.handle = None
             self._ahead = b""
-            if len(files.state.closed) >= MAX_CLOSED:
-                door.ask("files.close", closed=files.told_closed())
+            if len(mounts.state.closed) >= MAX_CLOSED:
+                host.call("files.close", closed=mounts.take_closed())
 
     def _need(self, allowed: bool) -> None:
         if not allowed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
     def _covers_all(self) -> bool:
-        """What came along is less than was asked for, so it is all there is, and it is still true."""
-        current = self._ahead_when == _written.get(self.key, 0)
+        """Whether the data read ahead is the whole file (it was shorter than the request) and is still valid."""
+        current = self._ahead_version == _written.get(self.key, 0)
         return current and self._ahead_at == 0 and len(self._ahead) == self.facts[4] < FIRST_AHEAD and not self.writes
 
     def _from_ahead(self, start: int, length: int) -> bytes | memoryview | None:
@@ -170,25 +170,25 @@ class Opened:
         if self.is_whole:
             return memoryview(self._ahead)[start : start + length]
         offset = start - self._ahead_at
-        if not 0 <= offset < len(self._ahead) or self._ahead_when != _written.get(self.key, 0):
+        if not 0 <= offset < len(self._ahead) or self._ahead_version != _written.get(self.key, 0):
             return None
         return memoryview(self._ahead)[offset : offset + length]
 
     def _fetch(self, start: int, length: int) -> bytes | memoryview:
-        """The bytes from there, in as many questions as it takes; what was not asked for stays as read ahead."""
+        """Read from `start` in as many calls as needed; bytes beyond `length` stay as read-ahead."""
         if length <= 0:
             return b""
         if start == self._ahead_at + len(self._ahead):
-            self._step = min(self._step * 4, files.state.chunk_bytes)
+            self._step = min(self._step * 4, mounts.state.chunk_bytes)
         else:
             self._step = FIRST_AHEAD
         pieces: list[bytes | memoryview] = []
         missing = length
         while missing > 0:
-            wanted = min(max(missing, self._step), files.state.chunk_bytes)
-            when = _written.get(self.key, 0)
-            data = self._ask(start, wanted)
-            self._ahead, self._ahead_at, self._ahead_when = data, start, when
+            wanted = min(max(missing, self._step), mounts.state.chunk_bytes)
+            version = _written.get(self.key, 0)
+            data = self._call_read(start, wanted)
+            self._ahead, self._ahead_at, self._ahead_version = data, start, version
             pieces.append(memoryview(data)[:missing] if len(data) > missing else data)
             start += len(data)
             missing -= len(data)
@@ -196,12 +196,12 @@ class Opened:
                 break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _ask(self, start: int, length: int) -> bytes:
-        request = f'{{"handle":{self.handle},"at":{start},"length":{length},"closed":{files.told_closed()}}}'
+    def _call_read(self, start: int, length: int) -> bytes:
+        request = f'{{"handle":{self.handle},"at":{start},"length":{length},"closed":{mounts.take_closed()}}}'
         try:
-            return unpacked(door.ask_raw("files.read", request))
+            return unpacked(host.call_raw("files.read", request))
         except OSError as exc:
-            raise files.renamed(exc, self.path) from None
+            raise mounts.renamed(exc, self.path) from None
 
 
 def open_at_host(
@@ -214,8 +214,8 @@ def open_at_host(
     exclusive: bool = False,
     truncates: bool = False,
 ) -> int:
-    """Open a file; returns its number."""
-    head, _, ahead = files.ask_raw(
+    """Open a file on the host and return its descriptor number."""
+    head, _, ahead = mounts.call_raw(
         "files.open",
         path,
         access=("r" if reads else "") + ("w" if writes else ""),
@@ -225,14 +225,14 @@ def open_at_host(
         truncate=truncates,
         ahead=FIRST_AHEAD if reads and not writes else 0,
     ).partition("\n")
-    opened = Opened(path, door.from_text(head), unpacked(ahead), reads=reads, writes=writes, appends=appends)
+    opened = Opened(path, host.from_text(head), unpacked(ahead), reads=reads, writes=writes, appends=appends)
     if truncates:
         _written[opened.key] = _written.get(opened.key, 0) + 1
     return number_for(opened)
 
 
 def number_for(opened: Opened) -> int:
-    """A number for an open file: the lowest that is free, as everywhere."""
+    """Assign a descriptor number to an open file: the lowest free one, as POSIX does."""
     number = 3
     while number in _table:
         number += 1
@@ -242,7 +242,7 @@ def number_for(opened: Opened) -> int:
 
 
 def of(number: int) -> Opened:
-    """The open file with this number."""
+    """The open file with this descriptor number."""
     opened = _table.get(number)
     if opened is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

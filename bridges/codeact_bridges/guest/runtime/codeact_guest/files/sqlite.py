@@ -1,8 +1,8 @@
-"""`sqlite3.connect` on a file below a mount.
+"""`sqlite3.connect` on a file in a mounted folder.
 
-SQLite's own code cannot see mounted files. So the database is loaded into memory when it is connected to, and stored
-when something is committed and when it is closed; the file is replaced as a whole. In between nobody else sees a
-change, and what somebody else writes to the file meanwhile is overwritten.
+SQLite's own code cannot see mounted files. So a connection loads the database into memory and stores it at each commit
+and when it is closed; the file is replaced as a whole. Between commits no other process sees a change, and a store
+overwrites what another process has written to the file meanwhile.
 """
 
 import atexit
@@ -13,28 +13,27 @@ import urllib.parse
 import weakref
 from collections.abc import Callable
 
-from codeact_guest.files import file_io
-from codeact_guest.files import mounts as files
+from codeact_guest.files import file_io, mounts
 
 _real_connect = sqlite3.connect
 _Connection = sqlite3.Connection
 
 _live: "weakref.WeakSet[_Stored]" = weakref.WeakSet()
-"""Connections to files, so that what they still hold is stored at the program's end."""
+"""Connections to files, whose committed changes are stored at the program's end."""
 
 _JOURNAL_MODES = slice(18, 20)
-"""The bytes of the header that say how the file is written: 2 is a write-ahead log, which one in memory cannot have."""
+"""The header's bytes for the journal mode: 2 is a write-ahead log, which a database in memory cannot have."""
 
 
 class _Stored:
-    """What a connection to a mounted file does besides being a connection."""
+    """Mixed into the connection class: loads the database from a mounted file and stores it there."""
 
     _path: str | None = None
     _read_only = False
     _state: object = None
 
     def _attach(self, path: str, read_only: bool) -> None:
-        """Load the file, if there is one."""
+        """Load the file, if it exists."""
         self._path, self._read_only = path, read_only
         try:
             with file_io.open(path, "rb") as file:
@@ -74,7 +73,7 @@ class _Stored:
         super().close()
 
     def _now(self) -> object:
-        """Changes when the content does."""
+        """A value that changes whenever the content does."""
         version = _Connection.execute(self, "PRAGMA schema_version").fetchone()
         return self.total_changes, version
 
@@ -83,7 +82,7 @@ class _Stored:
             self._store()
 
     def _store(self) -> None:
-        """Write the file if the content has changed. Nothing uncommitted may be there."""
+        """Write the file if the content has changed. There must be no uncommitted changes."""
         if self._path is None:
             return
         state = self._now()
@@ -105,22 +104,22 @@ class _Stored:
 
 
 def connect(database: object, *args: object, **options: object) -> sqlite3.Connection:
-    """`sqlite3.connect`. A path below a mount is a database in memory that is loaded from there and stored there."""
+    """`sqlite3.connect`. A path in a mounted folder opens a database in memory that is loaded from and stored there."""
     path, mode = _path_of(database, bool(options.get("uri", args[6] if len(args) > 6 else False)))
     if path is None:
         return _real_connect(database, *args, **options)
     folder = os.path.dirname(path) or "."
-    files.check_within(path)
-    mount = files.mount_of(path)
+    mounts.check_within(path)
+    mount = mounts.mount_of(path)
     exists = os.path.isfile(path)
     if mount is None or not os.path.isdir(folder) or (not exists and mode in ("ro", "rw")) or os.path.isdir(path):
         raise sqlite3.OperationalError("unable to open database file")
-    read_only = mode == "ro" or files.state.modes[mount] == "ro"
+    read_only = mode == "ro" or mounts.state.modes[mount] == "ro"
     if not exists:
-        files.check_writable(path)
+        mounts.check_writable(path)
     for other in list(_live):
         if other._path == os.path.abspath(path):
-            other._store_if_committed()  # a second connection sees what the first has committed
+            other._store_if_committed()  # so that a second connection sees the first one's commits
     args = list(args)
     factory = options.pop("factory", args.pop(4) if len(args) > 4 else sqlite3.Connection)
     if len(args) > 4:
@@ -133,7 +132,7 @@ def connect(database: object, *args: object, **options: object) -> sqlite3.Conne
         _Connection.close(connection)
         raise
     if not exists:
-        file_io.open(path, "ab").close()  # as SQLite does, so that it is there
+        file_io.open(path, "ab").close()  # SQLite, too, creates the file when it connects
     return connection
 
 
@@ -149,7 +148,7 @@ def _with_storing(factory: Callable[..., object]) -> type:
 
 
 def _path_of(database: object, is_uri: bool) -> tuple[str | None, str | None]:
-    """The path of the file, and how it may be used; no path for a database in memory."""
+    """The file's path and its URI's `mode`; no path for a database in memory."""
     text = os.fsdecode(database)
     if is_uri and text.startswith("file:"):
         parts = urllib.parse.urlsplit(text)
@@ -172,16 +171,16 @@ def _store_all() -> None:
         try:
             connection._store_if_committed()
         except sqlite3.ProgrammingError:
-            continue  # closed by other means
+            continue  # the connection is closed already
 
 
 def install() -> None:
-    """Make this what `sqlite3.connect` is."""
+    """Replace `sqlite3.connect` with this one."""
     connect.__module__ = "sqlite3"
     sqlite3.connect = sqlite3.dbapi2.connect = connect
 
 
 def begin() -> None:
-    """A program begins; in a session, connections of the one before may still be there."""
+    """Store at this program's end. In a session, connections of an earlier program may still be open."""
     atexit.unregister(_store_all)
     atexit.register(_store_all)
