@@ -1,1 +1,1 @@
-"""What is recorded of runs."""
+"""Records of runs for the operator."""

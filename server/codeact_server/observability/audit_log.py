@@ -1,6 +1,6 @@
-"""The account of each run: one JSON line in a file, where the operator wants one.
+"""The audit log: one JSON line per run, appended to the file that the operator configured.
 
-Programs, arguments and values stand there as their SHA-256, unless the operator asked for them as they are.
+Programs, arguments and values are written as SHA-256 digests, unless the setting `values` is on.
 """
 
 import json
@@ -14,38 +14,38 @@ import anyio.to_thread
 from pydantic import BaseModel, Field
 
 from codeact_bridges.values import RunResult
-from codeact_server.observability.audit_record import entry
+from codeact_server.observability.audit_record import audit_record
 
 
 class AuditSettings(BaseModel, extra="forbid", frozen=True):
     """The key `codeact.audit`."""
 
     path: Annotated[str, Field(min_length=1, max_length=4_000)]
-    """The file that gets one JSON line for each run; made with mode 0600, appended to."""
+    """The file that gets one JSON line for each run. Created with mode 0600; lines are appended."""
 
     values: bool = False
-    """Write programs, arguments and results as they are. Otherwise only their SHA-256."""
+    """Write programs, arguments and results in plain text. Otherwise only their SHA-256 digests."""
 
 
 log = logging.getLogger(__name__)
 
 
 class AuditUnavailable(Exception):
-    """The account of runs that the operator wants could not be kept."""
+    """The configured audit log cannot be written."""
 
 
 class AuditLog:
-    """Appends to one file. A line that cannot be written is an error in the log, never one of the run."""
+    """Appends records to one file. A failed write is logged as an error and does not affect the run."""
 
     def __init__(self, settings: AuditSettings) -> None:
         self._path, self._values = Path(settings.path), settings.values
-        self._one_at_a_time = anyio.Lock()
+        self._lock = anyio.Lock()
 
     def check(self) -> None:
-        """Find out before the first run whether the file can be written to.
+        """Check before the first run that the file can be written.
 
         Raises:
-            AuditUnavailable: it cannot.
+            AuditUnavailable: the file cannot be opened for appending.
         """
         try:
             self._append(b"")
@@ -53,16 +53,16 @@ class AuditLog:
             raise AuditUnavailable(f"codeact.audit.path: {self._path} cannot be written: {exc.strerror}") from exc
 
     async def write(self, run_id: str, owner: str, code: str, result: RunResult) -> None:
-        """Write the account of a run that is over."""
-        line = json.dumps(entry(run_id, owner, code, result, values=self._values), ensure_ascii=False)
-        async with self._one_at_a_time:
+        """Append the record of a finished run."""
+        line = json.dumps(audit_record(run_id, owner, code, result, values=self._values), ensure_ascii=False)
+        async with self._lock:
             try:
                 await anyio.to_thread.run_sync(self._append, line.encode("utf-8", "backslashreplace") + b"\n")
             except OSError as exc:
                 log.error("the audit log %s cannot be written: %s", self._path, exc)  # noqa: TRY400
 
     def _append(self, line: bytes) -> None:
-        # Unbuffered: one line is one write, which other processes' lines do not come between.
+        # Unbuffered: each line is one write, so that lines of several processes do not mix.
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
             file.write(line)

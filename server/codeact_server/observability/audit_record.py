@@ -1,4 +1,4 @@
-"""The account of one run as plain values. Pure."""
+"""The audit record of one run as JSON values. Pure."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -7,11 +7,14 @@ from typing import Any
 from codeact_bridges.values import RunResult
 
 MAX_LISTED = 1_000
-"""Calls and accesses written for one run; the line says how many there were."""
+"""Longest list of calls, and of accesses, in one record. `calls_made` and `accesses_made` count all of them."""
 
 
-def entry(run_id: str, owner: str, code: str, result: RunResult, *, values: bool) -> dict[str, Any]:
-    """The account as plain values. `owner` is hashed always: on HTTP it holds what lets one act as that client."""
+def audit_record(run_id: str, owner: str, code: str, result: RunResult, *, values: bool) -> dict[str, Any]:
+    """The record as JSON values. `values`: programs, arguments and values in plain text instead of digests.
+
+    `owner` is always hashed: over HTTP it contains a session identifier, with which anybody can act as that client.
+    """
 
     def shown(text: str) -> str:
         return text if values else f"sha256:{digest(text)}"

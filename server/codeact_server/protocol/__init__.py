@@ -1,1 +1,1 @@
-"""MCP as the client sees it: one tool, its results, its questions."""
+"""MCP as the client sees it: one tool, its results, its elicitations."""

@@ -1,4 +1,4 @@
-"""Who is calling: as far as handles, permissions and sessions depend on it."""
+"""The client behind a request: the owner of its runs, what it supports, how long it waits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,22 +14,22 @@ KNOWN_LIMITS_S: dict[str, float] = {
     "codex-mcp-client": 280.0,
     "gemini-cli-mcp-client": 570.0,
 }
-"""When to answer clients whose own limit is known, by the name they give: Claude Desktop gives up near 240 s (read),
-Codex at 300 s (measured), Gemini CLI at 600 s (read). Progress extends none of them."""
+"""Seconds after which to answer clients with a known request timeout, by client name: Claude Desktop's is near 240 s
+(read), Codex's 300 s (measured), Gemini CLI's 600 s (read). Progress extends none of them."""
 
 ANONYMOUS = "anonymous"
-"""The owner of what is begun over stateless HTTP: no client is told from another, so handles alone protect it."""
+"""The owner of every run over stateless HTTP. Such clients cannot be told apart: only handles protect their runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One request's client."""
+    """The client of one request."""
 
     owner: str
     serves: frozenset[ClientRequestKind]
-    """What it says that it can answer."""
+    """The kinds of client requests that it has declared as capabilities."""
     modern: bool
-    """It speaks 2026-07-28: no requests from us to it."""
+    """The client speaks 2026-07-28, in which a server cannot send requests to a client."""
     answer_after_s: float
 
     @property
@@ -38,7 +38,7 @@ class Client:
 
 
 def client_of(ctx: ServerRequestContext[Any], answer_after_s: float) -> Client:
-    """The client behind a request. `answer_after_s` holds for those not in `KNOWN_LIMITS_S`."""
+    """The client behind a request. `answer_after_s` applies to clients that are not in `KNOWN_LIMITS_S`."""
     capabilities = ctx.session.client_capabilities
     params = ctx.session.client_params
     name = params.client_info.name if params is not None else ""
@@ -51,25 +51,25 @@ def client_of(ctx: ServerRequestContext[Any], answer_after_s: float) -> Client:
 
 
 def _serves(capabilities: ClientCapabilities) -> frozenset[ClientRequestKind]:
-    asks = capabilities.elicitation
-    able: dict[ClientRequestKind, bool] = {
-        # An empty capability means forms (2025-06-18); since 2025-11-25 it may say `url` alone.
-        "form": asks is not None and (asks.form is not None or asks.url is None),
-        "url": asks is not None and asks.url is not None,
+    elicitation = capabilities.elicitation
+    supported: dict[ClientRequestKind, bool] = {
+        # An empty capability means forms (2025-06-18); since 2025-11-25 it may name `url` alone.
+        "form": elicitation is not None and (elicitation.form is not None or elicitation.url is None),
+        "url": elicitation is not None and elicitation.url is not None,
         "sampling": capabilities.sampling is not None,
         "roots": capabilities.roots is not None,
     }
-    return frozenset(kind for kind, is_able in able.items() if is_able)
+    return frozenset(kind for kind, is_supported in supported.items() if is_supported)
 
 
 def _owner(ctx: ServerRequestContext[Any]) -> str:
-    """What no other client has: over HTTP its secret session identifier; on stdio there is but one client."""
+    """A name that no other client can have: over HTTP the secret session identifier. Stdio has only one client."""
     request = ctx.request
     if request is None:
         return "the one client"
     if request.url.path.startswith("/messages") and (session_id := request.query_params.get("session_id")):
         return f"sse session {session_id}"
-    # 2026-07-28 has no sessions: what such a client writes into the header is nothing that we gave it.
+    # 2026-07-28 has no sessions: we did not issue the value that such a client puts into this header.
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS and (session := request.headers.get("mcp-session-id")):
         return f"http session {session}"
     return ANONYMOUS

@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 TOOL = "execute_code"
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""What changes nothing at a host (RFC 9110, section 9.2.1)."""
+"""HTTP methods that change nothing on a host (RFC 9110, section 9.2.1)."""
 
 MAX_LISTENERS = 1_000
-"""Handshake connections remembered for a notice that the tool list has changed."""
+"""Handshake connections that are remembered for one notification that the tool list has changed."""
 
 
 class CodeActServer(Server[dict[str, Any]]):
-    """The low-level server: it advertises what it has and nothing else, and says that its tools may change."""
+    """The SDK's low-level server, with exact capabilities: it declares that its tools may change, and nothing more."""
 
     def create_initialization_options(
         self,
@@ -58,13 +58,13 @@ class CodeActServer(Server[dict[str, Any]]):
         found = super().get_capabilities(
             notification_options, experimental_capabilities, extensions, protocol_version=protocol_version
         )
-        # To the SDK, a server that can be listened to tells of everything; ours tells of tools.
+        # The SDK declares list changes of every kind for a server with subscriptions; ours notifies about tools only.
         return found.model_copy(update={"resources": types.ResourcesCapability(subscribe=False, list_changed=False)})
 
 
 @asynccontextmanager
 async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
-    """The MCP server in front of `app`; tells its clients when the catalog changes."""
+    """The MCP server in front of `app`. It notifies its clients when the catalog changes."""
     bus = InMemorySubscriptionBus()
     listeners: list[ServerSession] = []
     changed = anyio.Event()
@@ -73,22 +73,22 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     async def list_tools(
         ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        # Remembered until told once: a client that cares lists again, and is remembered again.
+        # One-shot subscription: removed after one list_changed; listing the tools again subscribes again.
         listeners.append(ctx.session)
         del listeners[:-MAX_LISTENERS]
         return types.ListToolsResult(tools=[tool(app)])
 
     async def call_tool(ctx: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams) -> CallAnswer:
         if params.name != TOOL:
-            # A protocol error, as the specification wants it; what a model can do better next time is a result.
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]!r}. This server has one: {TOOL!r}")
+            # The specification requires a protocol error here. Errors that a model can correct are results.
+            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]!r}. The only tool is {TOOL!r}")
         try:
             arguments = parse(TOOL, params.arguments or {})
         except ValueError as exc:
             return refused(str(exc))
-        async with _ended_by_disconnect(ctx):
+        async with _cancelled_on_disconnect(ctx):
             return await answer(app, ctx, params, arguments, levels)
-        return refused("the client went away")
+        return refused("the client disconnected")
 
     async def list_resources(
         ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
@@ -112,23 +112,23 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
         levels.set_level(client_of(ctx, app.config.answer_after_s), params.level)
         return types.EmptyResult()
 
-    async def tell() -> None:
+    async def notify_clients() -> None:
         nonlocal changed
         while True:
             await changed.wait()
             changed = anyio.Event()
             await bus.publish(ToolsListChanged())
-            told, listeners[:] = list(listeners), []
-            for session in told:
+            sessions, listeners[:] = list(listeners), []
+            for session in sessions:
                 try:
                     await session.send_tool_list_changed()
-                except Exception as exc:  # noqa: BLE001  # a connection that is gone fails in many ways
-                    log.debug("a client was not told that the tools changed: %r", exc)
+                except Exception as exc:  # noqa: BLE001  # a closed connection fails in many ways
+                    log.debug("could not notify a client that the tools changed: %r", exc)
 
     unsubscribe: Callable[[], None] = app.tools.subscribe(lambda: changed.set())  # noqa: PLW0108  # `changed` is replaced
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(tell)
+            tasks.start_soon(notify_clients)
             server = CodeActServer(
                 "codeact-mcp",
                 version=version("codeact-mcp"),
@@ -148,7 +148,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
 
 
 def tool(app: App) -> types.Tool:
-    """The one tool, as clients see it now."""
+    """The one tool, described for the present catalog."""
     config = app.config
     writes = any(mount.mode == "rw" for mount in config.files) or any(
         set(rule.methods) - SAFE_METHODS for rule in config.network.rules
@@ -165,7 +165,7 @@ def tool(app: App) -> types.Tool:
         ),
         input_schema=input_schema(app.limits),
         annotations=types.ToolAnnotations(
-            # While servers are missing, nobody knows what they will offer.
+            # Until all servers are ready, the hints must allow for tools that are not known yet.
             read_only_hint=settled and can.read_only,
             destructive_hint=can.destructive,
             open_world_hint=can.open_world or not settled,
@@ -174,11 +174,11 @@ def tool(app: App) -> types.Tool:
 
 
 @asynccontextmanager
-async def _ended_by_disconnect(ctx: ServerRequestContext[dict[str, Any]]) -> AsyncGenerator[None]:
-    """Cancel the block when a streamable HTTP client drops the request.
+async def _cancelled_on_disconnect(ctx: ServerRequestContext[dict[str, Any]]) -> AsyncGenerator[None]:
+    """Cancel the block when a streamable HTTP client disconnects from the request.
 
-    The SDK does so itself on stdio, on SSE and in the 2026-07-28 era; a handshake client's run it would finish for
-    nobody, since without an event store its result cannot be fetched later.
+    The SDK does so itself on stdio, on SSE and for 2026-07-28. For a handshake client it would let the run finish,
+    although without an event store the client cannot fetch the result later.
     """
     request = ctx.request
     if request is None or request.scope.get("path", "").rstrip("/") != "/mcp":

@@ -1,18 +1,18 @@
-"""MCP over streamable HTTP (`/mcp`) and SSE (`/sse`), with `/health`, on a uvicorn of our own.
+"""MCP over streamable HTTP (`/mcp`) and SSE (`/sse`), with `/health`, on our own uvicorn server.
 
-Our own, because `mcp.run` does not end while a client listens for changes (measured, mcp 2.3), and because Host and
-Origin are checked here for every path and every address that is bound: the SDK leaves the checks off for all but
-loopback.
+The SDK's `run` does not fit: it does not end while a client is subscribed to changes (measured, mcp 2.3), and it checks
+Host and Origin only on loopback. Here they are checked for every path and every bound address.
 """
 
 import logging
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import uvicorn
+from mcp.server.lowlevel.server import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
@@ -23,18 +23,17 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codeact_server.app import App
-from codeact_server.protocol.server import CodeActServer
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 1
-"""Seconds that connections get to end after a signal, of the 5 s in which the process must be gone: downstream servers,
-which close next, need up to 2.5. Requests are ended at once (`Door.close`)."""
+"""Seconds that connections have to close after a signal. The process must exit within 5 s, of which closing the
+downstream servers next takes up to 2.5. Requests are cancelled at once (`RequestGate.close`)."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-EVERY_ADDRESS = ("0.0.0.0", "::", "")  # compared with, not bound
+EVERY_ADDRESS = ("0.0.0.0", "::", "")  # for comparison only, never bound from here
 MAX_BODY_BYTES = 20 << 20
-"""Longest request body: the longest program, in JSON's escapes."""
+"""Longest request body: room for the longest program with every character escaped in JSON."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -44,21 +43,21 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve_http(
-    server: CodeActServer,
+    server: Server[dict[str, Any]],
     app: App,
     sock: socket.socket,
     checks: TransportSecuritySettings,
     transport: Literal["http", "sse"],
 ) -> None:
     """Serve until cancelled."""
-    door = web_app(server, app, checks, transport)
-    uvicorn_server = _Server(
-        uvicorn.Config(door, log_config=None, lifespan="on", timeout_graceful_shutdown=GRACE_S, ws="none")
+    gate = web_app(server, app, checks, transport)
+    uvicorn_server = _UvicornServer(
+        uvicorn.Config(gate, log_config=None, lifespan="on", timeout_graceful_shutdown=GRACE_S, ws="none")
     )
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            # Shielded: uvicorn ends in its own time, at most `GRACE_S` and a little, once it is told to.
+            # Shielded: after `should_exit`, uvicorn shuts down by itself in little more than `GRACE_S`.
             with anyio.CancelScope(shield=True):
                 await uvicorn_server.serve([sock])
             tasks.cancel_scope.cancel()
@@ -68,11 +67,11 @@ async def serve_http(
             await anyio.sleep_forever()
         finally:
             uvicorn_server.should_exit = True
-            door.close()
+            gate.close()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to `cli`, which stops everything in its order."""
+class _UvicornServer(uvicorn.Server):
+    """Installs no signal handlers: `cli` handles signals and stops all parts in order."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -80,10 +79,10 @@ class _Server(uvicorn.Server):
 
 
 def security(host: str, allowed: Sequence[str], port: int) -> TransportSecuritySettings:
-    """Who may be named in `Host` and `Origin`.
+    """The names accepted in `Host` and `Origin`.
 
-    With our port: loopback and `host`; where `host` means every address, this machine's names and addresses. With any
-    port, or none: the `allowed`, which are somebody else's (a proxy's) names for us.
+    With our port only: loopback and `host`; if `host` stands for every address, this machine's names and addresses.
+    With any port or none: the names in `allowed`, which a proxy uses for this server.
     """
     own: set[str] = set(LOOPBACK)
     if host in EVERY_ADDRESS:
@@ -101,20 +100,20 @@ def security(host: str, allowed: Sequence[str], port: int) -> TransportSecurityS
 
 
 def _in_url(name: str) -> str:
-    """A host as URLs and headers have it: an IPv6 address in brackets."""
+    """A host as written in URLs and headers: an IPv6 address gets brackets."""
     return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
 
 
 class RequestGate:
-    """The ASGI application in front of every path: who comes in, and that all leave when the server stops.
+    """The ASGI application in front of every path: checks Host and Origin, and cancels open requests on shutdown.
 
-    uvicorn by itself waits for open requests, of which a listening client's never ends, and then cancels them with a
-    traceback each.
+    Without it uvicorn waits for open requests, although a subscribed client's request never ends, and then cancels
+    each of them with a traceback in the log.
     """
 
     def __init__(self, app: ASGIApp, checks: TransportSecuritySettings) -> None:
         self._app, self._checks = app, TransportSecurityMiddleware(checks)
-        self._inside: set[anyio.CancelScope] = set()
+        self._requests: set[anyio.CancelScope] = set()
         self._closed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,43 +123,43 @@ class RequestGate:
         refusal = await self._checks.validate_request(Request(scope, receive))
         if refusal is not None:
             log.warning(
-                "refused a request with Host %r and Origin %r; if this is a name of ours, start with --allow-host NAME",
+                "refused a request with Host %r and Origin %r; to accept this name, start with --allow-host NAME",
                 *(Headers(scope=scope).get(name, "")[:100] for name in ("host", "origin")),
             )
             await refusal(scope, receive, send)
             return
-        sent = ""
+        last_sent = ""
         more = True
 
-        async def noting(message: Message) -> None:
-            nonlocal sent, more
-            sent, more = message["type"], message.get("more_body", False)
+        async def tracked_send(message: Message) -> None:
+            nonlocal last_sent, more
+            last_sent, more = message["type"], message.get("more_body", False)
             await send(message)
 
-        with anyio.CancelScope() as visit:
-            self._inside.add(visit)
+        with anyio.CancelScope() as request:
+            self._requests.add(request)
             if self._closed:
-                visit.cancel()
+                request.cancel()
             try:
-                await self._app(scope, receive, noting)
+                await self._app(scope, receive, tracked_send)
             finally:
-                self._inside.discard(visit)
-        if not sent:
+                self._requests.discard(request)
+        if not last_sent:
             await PlainTextResponse("the server is stopping", 503)(scope, receive, send)
-        elif sent == "http.response.start" or more:
+        elif last_sent == "http.response.start" or more:
             await send({"type": "http.response.body", "body": b""})
 
     def close(self) -> None:
-        """End every request that is under way, and those that still come."""
+        """Cancel all in-flight requests, and every later one."""
         self._closed = True
-        for visit in self._inside:
-            visit.cancel()
+        for request in self._requests:
+            request.cancel()
 
 
 def web_app(
-    server: CodeActServer, app: App, checks: TransportSecuritySettings, transport: Literal["http", "sse"]
+    server: Server[dict[str, Any]], app: App, checks: TransportSecuritySettings, transport: Literal["http", "sse"]
 ) -> RequestGate:
-    """The ASGI application: both transports for `http`, SSE alone for `sse`."""
+    """The ASGI application: streamable HTTP and SSE for `http`, SSE alone for `sse`."""
     sse = SseServerTransport("/messages/", security_settings=checks, max_request_body_size=MAX_BODY_BYTES)
 
     async def serve_sse(scope: Scope, receive: Receive, send: Send) -> Response:
@@ -193,5 +192,5 @@ def _own_addresses() -> set[str]:
         for family, _, _, _, address in socket.getaddrinfo(socket.gethostname(), None):
             found.add(f"[{address[0]}]" if family == socket.AF_INET6 else str(address[0]))
     except OSError as exc:
-        log.warning("this machine's own addresses are not known: %s", exc)
+        log.warning("cannot look up this machine's own addresses: %s", exc)
     return found

@@ -1,11 +1,11 @@
 """MCP over this process's stdin and stdout.
 
 The SDK reads and writes in threads that cannot be cancelled: after SIGINT such a server hangs until stdin ends
-(measured, mcp 2.3), and with a client that does not read for ever. Here the event loop waits for pipes and sockets,
-which is what clients give us; that takes 0.13 ms less for each call, too. For a terminal, a file and on Windows there
-are threads here as well, and one that blocks is left behind, so that the server can stop whenever it wants to.
+(measured, mcp 2.3), and with a client that does not read it hangs for ever. Here the event loop waits for pipes and
+sockets, which clients use; that also takes 0.13 ms less for each call. Terminals, files and Windows need threads here
+too. A thread that blocks is abandoned, so that the server can always stop.
 
-No descriptor is made non-blocking: whoever shares it with us would find it so as well.
+O_NONBLOCK is never set: it belongs to the open file description and would affect other processes that share it.
 """
 
 import os
@@ -14,39 +14,37 @@ import stat
 import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
+from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
-
-from codeact_server.protocol.server import CodeActServer
 
 READ_BYTES = 1 << 16
 MAX_LINE_BYTES = 64 << 20
-"""Longest message read; a longer one is cut and so answered with a parse error. Programs are 1 MB at most."""
+"""Longest message read. A longer one is cut, so that it is answered with a parse error. Programs are 1 MB at most."""
+
+DRAIN_S = 1.0
+"""How long after the end of stdin the client may take to read the responses sent before."""
 
 
-LAST_WORDS_S = 1.0
-"""How long after the end of stdin the client may take to read what was answered before."""
-
-
-async def serve_stdio(server: CodeActServer) -> None:
+async def serve_stdio(server: Server[dict[str, Any]]) -> None:
     """Serve one client until stdin ends or this is cancelled."""
-    wire_in, wire_out = _claim(0), _claim(1)
-    # All that the SDK asks of the two files.
-    stdin = cast("anyio.AsyncFile[str]", lines_of(wire_in))
-    stdout = cast("anyio.AsyncFile[str]", StdoutWriter(wire_out))
+    private_stdin, private_stdout = _claim(0), _claim(1)
+    # The SDK uses no other methods of the two files than these objects have.
+    stdin = cast("anyio.AsyncFile[str]", lines_of(private_stdin))
+    stdout = cast("anyio.AsyncFile[str]", StdoutWriter(private_stdout))
     with anyio.CancelScope() as scope:
         async with stdio_server(stdin, stdout) as (read_stream, write_stream):
             await server.run(read_stream, write_stream, server.create_initialization_options())
-            scope.deadline = anyio.current_time() + LAST_WORDS_S
+            scope.deadline = anyio.current_time() + DRAIN_S
 
 
 def _claim(fd: int) -> int:
-    """Move a standard stream to a private descriptor, so that no print and no child can disturb the protocol."""
+    """Move a standard stream to a private descriptor, so that no print and no child process disturbs the protocol."""
     private = os.dup(fd)
     if fd == 0:
         replacement = os.open(os.devnull, os.O_RDONLY)
@@ -57,19 +55,19 @@ def _claim(fd: int) -> int:
     return private
 
 
-def _can_be_waited_for(fd: int) -> bool:
-    """Whether the event loop can tell when there is something to read, or room to write."""
+def _is_pollable(fd: int) -> bool:
+    """Whether the event loop can wait until the descriptor is readable or writable."""
     kind = os.fstat(fd).st_mode
     return sys.platform != "win32" and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind))
 
 
 def lines_of(fd: int) -> AsyncGenerator[str]:
-    """The lines of a descriptor, which it closes. Can be cancelled."""
-    return _lines_as_they_come(fd) if _can_be_waited_for(fd) else _lines_from_a_thread(fd)
+    """Yield the lines of a descriptor, then close it. Can be cancelled."""
+    return _lines_by_polling(fd) if _is_pollable(fd) else _lines_from_thread(fd)
 
 
-async def _lines_as_they_come(fd: int) -> AsyncGenerator[str]:
-    lines = _Lines()
+async def _lines_by_polling(fd: int) -> AsyncGenerator[str]:
+    lines = _LineSplitter()
     try:
         while True:
             await anyio.wait_readable(fd)
@@ -85,25 +83,25 @@ async def _lines_as_they_come(fd: int) -> AsyncGenerator[str]:
         os.close(fd)
 
 
-class _Lines:
+class _LineSplitter:
     """Cuts a stream into lines."""
 
     def __init__(self) -> None:
-        self._begun = bytearray()
+        self._partial = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that end in `data`; at its end, which is `b""`, also the rest."""
+        """Yield the lines that end in `data`. At the end of the stream (`b""`), also yield an incomplete last line."""
         *ended, rest = data.split(b"\n")
         for line in ended:
-            yield bytes(self._begun) + line + b"\n"
-            self._begun.clear()
-        self._begun += rest
-        if self._begun and (not data or len(self._begun) >= MAX_LINE_BYTES):
-            yield bytes(self._begun)
-            self._begun.clear()
+            yield bytes(self._partial) + line + b"\n"
+            self._partial.clear()
+        self._partial += rest
+        if self._partial and (not data or len(self._partial) >= MAX_LINE_BYTES):
+            yield bytes(self._partial)
+            self._partial.clear()
 
 
-async def _lines_from_a_thread(fd: int) -> AsyncGenerator[str]:
+async def _lines_from_thread(fd: int) -> AsyncGenerator[str]:
     send, receive = anyio.create_memory_object_stream[str](0)
     token = anyio.lowlevel.current_token()
 
@@ -114,7 +112,7 @@ async def _lines_from_a_thread(fd: int) -> AsyncGenerator[str]:
                     anyio.from_thread.run(send.send, line.decode("utf-8", "replace"), token=token)
             anyio.from_thread.run(send.aclose, token=token)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, RuntimeError, OSError):
-            return  # the server has stopped, and its loop with it
+            return  # the server and its event loop have stopped
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     async with receive:
@@ -123,12 +121,12 @@ async def _lines_from_a_thread(fd: int) -> AsyncGenerator[str]:
 
 
 class StdoutWriter:
-    """Writes to a descriptor, until whoever reads it is gone."""
+    """Writes to a descriptor. `flush` raises `ClosedResourceError` when the reader has closed it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._pending = b""
-        self._can_be_waited_for = _can_be_waited_for(fd)
+        self._pollable = _is_pollable(fd)
 
     async def write(self, text: str) -> None:
         self._pending += text.encode()
@@ -136,23 +134,23 @@ class StdoutWriter:
     async def flush(self) -> None:
         data, self._pending = self._pending, b""
         try:
-            if self._can_be_waited_for:
-                await self._write_as_there_is_room(data)
+            if self._pollable:
+                await self._write_by_polling(data)
             else:
-                await anyio.to_thread.run_sync(self._write, data, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(self._write_blocking, data, abandon_on_cancel=True)
         except OSError as exc:
-            raise anyio.ClosedResourceError from exc  # at which the SDK stops writing
+            raise anyio.ClosedResourceError from exc  # the SDK stops writing on this
 
-    async def _write_as_there_is_room(self, data: bytes) -> None:
-        """Where there is room at all, `PIPE_BUF` bytes fit without blocking (`select.PIPE_BUF`)."""
-        rest, room = memoryview(data), select.poll()
-        room.register(self._fd, select.POLLOUT)
+    async def _write_by_polling(self, data: bytes) -> None:
+        """Write in pieces of at most `select.PIPE_BUF` bytes: a writable descriptor takes so many without blocking."""
+        rest, writable = memoryview(data), select.poll()
+        writable.register(self._fd, select.POLLOUT)
         while rest:
-            if not room.poll(0):
+            if not writable.poll(0):
                 await anyio.wait_writable(self._fd)
             rest = rest[os.write(self._fd, rest[: select.PIPE_BUF]) :]
 
-    def _write(self, data: bytes) -> None:
+    def _write_blocking(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._fd, rest) :]

@@ -1,4 +1,4 @@
-"""The account of a run: one line in a file for each, and spans for whoever collects them."""
+"""The audit log with one line per run, and the spans of a run for OpenTelemetry."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ def mode(log: Path) -> int:
 
 
 @pytest.mark.parametrize("values", [False, True])
-async def test_a_run_leaves_one_line_with_its_decisions_and_its_calls_and_values_only_where_asked_for(
+async def test_a_run_is_one_line_with_its_decisions_and_calls_and_with_values_only_if_configured(
     environment: Mapping[str, str], log: Path, values: bool
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -71,7 +71,7 @@ async def test_a_run_leaves_one_line_with_its_decisions_and_its_calls_and_values
         assert line["calls"][0]["arguments"].startswith("sha256:")
 
 
-async def test_every_way_out_of_a_run_leaves_a_line(environment: Mapping[str, str], log: Path, tmp_path: Path) -> None:
+async def test_every_outcome_of_a_run_is_recorded(environment: Mapping[str, str], log: Path, tmp_path: Path) -> None:
     with anyio.fail_after(GUARD_S):
         async with (
             opened(environment, audit=AuditSettings(path=str(log)), limits={"code_bytes": 1_000}) as opening,
@@ -101,7 +101,7 @@ async def test_every_way_out_of_a_run_leaves_a_line(environment: Mapping[str, st
     assert lines(log)[-1]["calls"][0]["outcome"] == "unfinished"
 
 
-async def test_a_log_that_cannot_be_written_is_an_error_in_the_log_and_not_one_of_the_run(
+async def test_an_audit_log_that_cannot_be_written_is_logged_and_does_not_fail_the_run(
     environment: Mapping[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with anyio.fail_after(GUARD_S), caplog.at_level(logging.ERROR):
@@ -114,7 +114,7 @@ async def test_a_log_that_cannot_be_written_is_an_error_in_the_log_and_not_one_o
     assert "cannot be written" in caplog.text
 
 
-async def test_lines_of_runs_that_end_at_once_do_not_mix(log: Path) -> None:
+async def test_lines_of_runs_that_end_at_the_same_time_do_not_mix(log: Path) -> None:
     from codeact_bridges.values import RunResult, Value
 
     audits = [AuditLog(AuditSettings(path=str(log), values=True)) for _ in range(3)]
@@ -128,7 +128,7 @@ async def test_lines_of_runs_that_end_at_once_do_not_mix(log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def exporter() -> Generator[InMemorySpanExporter]:
-    """What an operator brings. A process has one provider for good, so it stays."""
+    """The exporter that an operator would configure. A process cannot replace its provider, so it is set only once."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -1,4 +1,4 @@
-"""One request after the other about the same run: handles, cancellation, sessions, kept results, progress."""
+"""Several requests about the same run: handles, cancellation, sessions, stored results, progress."""
 
 import itertools
 import logging
@@ -17,7 +17,7 @@ HANG = "print('begun')\ncall_tool('shop.buy', item=1)\ncall_tool('shop.hang', pa
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_run_that_takes_long_answers_with_a_handle_and_goes_on(
+async def test_a_long_run_answers_with_a_handle_and_continues(
     environment: Mapping[str, str], era: Era, tmp_path: Path
 ) -> None:
     program = "print('one')\ncall_tool('shop.hang', path={!r})"
@@ -41,7 +41,7 @@ async def test_a_run_that_takes_long_answers_with_a_handle_and_goes_on(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_result_that_nobody_waited_for_is_there_until_it_is_fetched_once(
+async def test_a_result_without_a_waiting_request_is_retained_until_it_is_fetched_once(
     environment: Mapping[str, str], era: Era
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -77,7 +77,9 @@ async def test_cancelling_the_request_cancels_the_downstream_call_and_forgets_th
             assert await execute(client, "'still usable'") == (False, '"still usable"')
 
 
-async def test_a_run_that_waits_for_its_turn_is_stopped_at_once(environment: Mapping[str, str], tmp_path: Path) -> None:
+async def test_a_run_that_waits_for_its_session_can_be_cancelled_at_once(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client("auto") as client:
             opening.answer_after(0)
@@ -92,7 +94,7 @@ async def test_a_run_that_waits_for_its_turn_is_stopped_at_once(environment: Map
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_session_keeps_what_programs_leave_and_its_tracebacks_show_their_lines(
+async def test_a_session_keeps_variables_and_its_tracebacks_show_the_programs_lines(
     environment: Mapping[str, str], era: Era
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -136,12 +138,12 @@ async def test_a_session_whose_program_was_stopped_is_lost_and_says_so(
             True,
             f"[failed] session 's' is lost, and its variables with it: {why}. Pass reset=true to begin it anew",
         )
-    else:  # a MemoryError is the program's own affair
+    else:  # a MemoryError that the program can catch does not end the session
         assert after == (False, "1\n[session 's' continued]")
     assert reset[1].startswith("false\n[session 's' started empty")
 
 
-async def test_a_session_that_nobody_uses_is_let_go_and_says_so(environment: Mapping[str, str]) -> None:
+async def test_an_idle_session_is_closed_and_the_next_program_is_told(environment: Mapping[str, str]) -> None:
     with anyio.fail_after(GUARD_S):
         async with (
             opened(environment, sessions=SessionLimits(idle_s=100)) as opening,
@@ -149,16 +151,16 @@ async def test_a_session_that_nobody_uses_is_let_go_and_says_so(environment: Map
         ):
             await execute(client, "a = 1", session="s")
             opening.app.sessions.tidy(anyio.current_time() + 99)
-            kept = await execute(client, "a", session="s")
+            still_open = await execute(client, "a", session="s")
             opening.app.sessions.tidy(anyio.current_time() + 101)
             lost = await execute(client, "a", session="s")
 
-    assert kept[0] is False
+    assert still_open[0] is False
     assert lost[0] is True
     assert "nobody used it for 100 s (setting codeact.sessions.idle_s)" in lost[1]
 
 
-async def test_there_are_only_so_many_sessions_and_the_one_used_last_is_there(environment: Mapping[str, str]) -> None:
+async def test_beyond_the_limit_of_sessions_the_least_recently_used_is_closed(environment: Mapping[str, str]) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment, sessions=SessionLimits(max=1)) as opening, opening.client("auto") as client:
             await execute(client, "a = 1", session="s")
@@ -170,7 +172,7 @@ async def test_there_are_only_so_many_sessions_and_the_one_used_last_is_there(en
     assert "it made room for a newer session (setting codeact.sessions.max)" in lost[1]
 
 
-async def test_two_programs_to_one_session_wait_for_each_other(environment: Mapping[str, str]) -> None:
+async def test_programs_in_one_session_run_one_after_the_other(environment: Mapping[str, str]) -> None:
     async with opened(environment) as opening, opening.client("auto") as client:
         with anyio.fail_after(GUARD_S):
             await execute(client, "seen = []", session="s")
@@ -205,7 +207,7 @@ async def test_a_reset_ends_the_program_that_runs_in_the_session(
     assert "- shop.hang: interrupted (may have taken effect)" in texts[0]
 
 
-async def test_a_long_program_in_a_session_answers_with_a_handle_and_the_session_goes_on(
+async def test_a_long_program_in_a_session_answers_with_a_handle_and_the_session_continues(
     environment: Mapping[str, str],
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -223,7 +225,7 @@ async def test_a_long_program_in_a_session_answers_with_a_handle_and_the_session
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_what_is_too_long_is_linked_read_by_a_later_program_and_by_the_client_in_slices(
+async def test_a_long_result_is_stored_and_read_by_a_later_program_and_by_the_client_in_slices(
     environment: Mapping[str, str], era: Era
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -302,7 +304,7 @@ async def test_a_spent_budget_raises_in_the_program_which_can_catch_it(
     "program", ["call_tool('shop.hang', path={!r})", "await call_tool_async('shop.hang', path={!r})"]
 )
 @pytest.mark.parametrize("counts", [True, False])
-async def test_waiting_for_tools_counts_towards_the_deadline_unless_it_is_told_not_to(
+async def test_waiting_for_tools_counts_towards_the_deadline_unless_configured_otherwise(
     environment: Mapping[str, str], program: str, counts: bool, tmp_path: Path
 ) -> None:
     limits = {"deadline_s": 0.5, "call_timeout_s": 1.0, "deadline_counts_tools": counts}
@@ -316,7 +318,7 @@ async def test_waiting_for_tools_counts_towards_the_deadline_unless_it_is_told_n
     assert (failed, "caught" in text) == (counts, not counts)
 
 
-async def test_a_bug_of_ours_is_an_internal_error_without_detail(
+async def test_a_bug_in_the_server_is_an_internal_error_without_detail(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: object, **__: object) -> None:

@@ -97,7 +97,7 @@ def test_the_limit_holds_for_any_number_of_capabilities(tools: int) -> None:
     assert len(found.encode()) <= MAX_BYTES
 
 
-def test_failed_servers_and_servers_not_yet_asked_are_listed_apart() -> None:
+def test_failed_servers_and_servers_with_unknown_tools_are_listed_apart() -> None:
     catalog = Catalog(catalog_of(1, 1).tools, ("crash", "lazy", "server0"))
     found = describe_execute_code(catalog, failed=("crash",))
     assert 'Failed, so their tools are missing (list_tools("name") shows why): crash\n' in found

@@ -163,7 +163,7 @@ async def test_without_elicitation_the_unattended_setting_decides(
     assert (failed, expected[1] in text) == (expected[0], True)
 
 
-async def test_the_deadline_stands_still_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
+async def test_the_deadline_is_paused_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
     person = Person(["no"], may_answer=anyio.Event())
     policy = Policy(ask_timeout_s=1.5)
     with anyio.fail_after(GUARD_S):
@@ -202,7 +202,7 @@ async def test_the_total_limit_includes_the_time_in_which_a_person_is_asked(envi
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_person_who_does_not_answer_in_time_has_said_no(environment: Mapping[str, str], era: Era) -> None:
+async def test_no_answer_in_time_counts_as_a_no(environment: Mapping[str, str], era: Era) -> None:
     person = Person(["once"], may_answer=anyio.Event())
     with anyio.fail_after(GUARD_S):
         async with (
@@ -222,7 +222,7 @@ async def test_a_person_who_does_not_answer_in_time_has_said_no(environment: Map
             assert await execute(client, DROP_TWICE.replace(", drop(2)", "")) == (False, f'["{DENIED}"]')
 
 
-async def test_a_question_that_takes_long_becomes_a_handle_and_is_asked_again_when_the_client_comes_back(
+async def test_a_long_question_becomes_a_handle_and_is_asked_again_when_the_client_waits_again(
     environment: Mapping[str, str],
 ) -> None:
     person = Person(["once"], may_answer=anyio.Event())
@@ -245,7 +245,7 @@ async def test_a_question_that_takes_long_becomes_a_handle_and_is_asked_again_wh
     assert len(person.shown) == 2
 
 
-async def test_a_client_that_gives_up_after_ten_questions_gets_a_handle_before(
+async def test_a_client_that_gives_up_after_ten_questions_gets_a_handle_after_nine(
     environment: Mapping[str, str],
 ) -> None:
     person = Person(["once"])
@@ -314,7 +314,7 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapping[str, str], era: Era) -> None:
+async def test_no_question_is_shown_for_a_run_that_is_being_stopped(environment: Mapping[str, str], era: Era) -> None:
     person = Person(["once"])
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era, person) as client:
@@ -340,7 +340,7 @@ async def test_nobody_is_asked_for_a_run_that_is_being_stopped(environment: Mapp
         ({"network": HostRules((HostRule("example.com", methods=("GET", "POST")),))}, (False, True, True)),
     ],
 )
-async def test_a_read_only_profile_says_so_to_the_client(
+async def test_the_tools_hints_follow_from_policy_and_capabilities(
     environment: Mapping[str, str], capabilities: dict[str, Any], hints: tuple[bool, bool, bool]
 ) -> None:
     rules = (ToolRule(tool="shop.drop", action="deny"), ToolRule(tool="shop.[!lt]*", action="deny"))

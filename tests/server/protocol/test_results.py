@@ -1,4 +1,4 @@
-"""What the client's model reads of a run: golden texts, for every way a run can end."""
+"""The text that the client's model reads about a run: golden texts, for every way a run can end."""
 
 from dataclasses import replace
 
@@ -110,11 +110,11 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
         ),
     ],
 )
-def test_a_result_reads(run: RunResult, expected: str) -> None:
+def test_each_way_a_run_can_end_has_its_text(run: RunResult, expected: str) -> None:
     assert text(run) == expected
 
 
-def test_calls_that_read_the_same_are_counted_and_of_many_the_last_are_named() -> None:
+def test_equal_lines_of_the_call_report_are_counted_and_only_the_last_are_named() -> None:
     others = tuple(replace(LOOKED, tool=f"shop.look{number}") for number in range(25))
     lines = text(result(failure=STOPPED, calls=(LOOKED, *others, *(LOOKED,) * 3, BOUGHT))).splitlines()
 
@@ -144,7 +144,7 @@ def test_calls_that_read_the_same_are_counted_and_of_many_the_last_are_named() -
         ),
     ],
 )
-def test_a_run_that_goes_on_says_how_to_come_back(asks: bool, said: str) -> None:
+def test_a_running_run_says_how_to_keep_waiting_and_how_to_stop_it(asks: bool, said: str) -> None:
     answer = still_running("r-1", printed(("stdout", "a\n")), 3, asks=asks)
 
     assert [part.text for part in answer.content if isinstance(part, TextContent)] == [
@@ -158,7 +158,7 @@ def test_a_run_that_goes_on_says_how_to_come_back(asks: bool, said: str) -> None
     assert answer.meta == {META_KEY: {"run": "r-1", "state": "running"}}
 
 
-def test_the_facts_are_for_the_client() -> None:
+def test_a_runs_facts_are_in_meta_and_not_in_structured_content() -> None:
     answer = call_tool_result(result(failure=STOPPED, calls=(LOOKED,)))
 
     assert answer.is_error is True
@@ -174,7 +174,7 @@ def test_the_facts_are_for_the_client() -> None:
     }
 
 
-def test_pictures_and_sounds_are_content_of_their_own() -> None:
+def test_images_and_audio_are_content_blocks_of_their_own() -> None:
     shown = (Media("image", "image/png", "QQ=="), Media("audio", "audio/wav", "QQ=="), Value("text", "a\nb"))
 
     assert [part.type for part in call_tool_result(result(displayed=shown)).content] == ["image", "audio", "text"]

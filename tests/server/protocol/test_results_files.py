@@ -1,4 +1,4 @@
-"""How a result shows the files that a run made."""
+"""How a result shows the files that a run wrote."""
 
 import base64
 
@@ -13,7 +13,7 @@ def made(path: str, mime_type: str, content: bytes | None) -> ProducedFile:
     return ProducedFile(path, f"file:///home/me{path}", 1_234, mime_type, along)
 
 
-def test_files_are_listed_and_come_along_as_what_they_are() -> None:
+def test_files_are_listed_and_each_has_a_content_block_of_its_kind() -> None:
     files = (
         made("/out/plot.png", "image/png", b"\x89PNG"),
         made("/out/note.txt", "text/plain", "ü".encode()),
@@ -37,7 +37,7 @@ def test_files_are_listed_and_come_along_as_what_they_are() -> None:
     assert (link.uri, link.name, link.size) == ("file:///home/me/out/all.csv", "/out/all.csv", 1_234)
 
 
-def test_a_run_that_made_none_says_nothing_of_files() -> None:
+def test_the_result_of_a_run_without_files_has_no_files_heading() -> None:
     (only,) = call_tool_result(RunResult("wasmtime", "", 0.0)).content
 
     assert isinstance(only, types.TextContent)

@@ -1,4 +1,4 @@
-"""The one tool, spoken to in memory by clients of both eras: what it takes, and every form of what comes back."""
+"""The one tool, called in memory by clients of both protocol eras: its arguments, and every form of its result."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -84,11 +84,11 @@ async def texts(client: Client, code: str, **arguments: Any) -> tuple[bool, list
         ("await call_tool_async('counter.double', n=4)", ["8"]),
     ],
 )
-async def test_what_a_program_prints_and_its_value_come_back(client: Client, program: str, parts: list[str]) -> None:
+async def test_the_result_has_the_programs_output_and_its_value(client: Client, program: str, parts: list[str]) -> None:
     assert await texts(client, program) == (False, parts)
 
 
-async def test_a_program_that_raises_is_an_error_with_its_traceback_and_what_came_before(client: Client) -> None:
+async def test_a_program_that_raises_is_an_error_with_its_traceback_output_and_calls(client: Client) -> None:
     failed, parts = await texts(client, "print('before')\ncall_tool('counter.double', n=1)\n\n1 / 0")
 
     assert failed
@@ -99,7 +99,7 @@ async def test_a_program_that_raises_is_an_error_with_its_traceback_and_what_cam
     assert re.search(r"\n- counter\.double.*: done", parts[1])
 
 
-async def test_a_tool_that_fails_raises_in_the_program_and_is_listed_when_nobody_catches_it(client: Client) -> None:
+async def test_a_tool_that_fails_raises_in_the_program_and_is_listed_when_it_is_not_caught(client: Client) -> None:
     assert await texts(client, "try:\n    call_tool('counter.refuse')\nexcept ToolError as e:\n    'caught'") == (
         False,
         ["(no output, and the last line has no value)"],
@@ -123,7 +123,7 @@ async def test_an_exit_code_that_is_not_zero_is_an_error(client: Client) -> None
     assert await texts(client, "import sys\nsys.exit(3)") == (True, ["[failed] the program ended with sys.exit(3)"])
 
 
-async def test_a_program_that_uses_up_its_memory_is_an_error_and_the_next_one_runs(client: Client) -> None:
+async def test_a_program_that_runs_out_of_memory_is_an_error_and_the_next_one_runs(client: Client) -> None:
     failed, parts = await texts(client, "x = [bytes(1_000_000) for _ in range(1_000)]")
 
     assert failed
@@ -139,7 +139,7 @@ async def test_an_endless_program_is_stopped_at_its_deadline_with_its_output(cli
     assert parts[1].startswith("[failed] stopped after 0.3 s")
 
 
-async def test_an_image_is_an_image_and_a_file_a_resource(client: Client) -> None:
+async def test_displayed_images_are_image_blocks_and_other_files_are_resources(client: Client) -> None:
     program = f"""
 import base64
 display(base64.b64decode('{PNG}'))
@@ -157,7 +157,7 @@ display(b'a,b', 'text/csv')
 
 
 @pytest.mark.parametrize("program", ["'x' * 5_000", "print('x' * 5_000)", "raise ValueError('x' * 5_000)"])
-async def test_what_is_too_long_is_cut_and_the_result_says_by_how_much(client: Client, program: str) -> None:
+async def test_long_output_is_cut_and_the_result_says_by_how_much(client: Client, program: str) -> None:
     _, parts = await texts(client, program)
 
     whole = "\n".join(parts)
@@ -165,7 +165,7 @@ async def test_what_is_too_long_is_cut_and_the_result_says_by_how_much(client: C
     assert re.search(r"3,[01]\d\d (more )?bytes .*cut", whole)
 
 
-async def test_the_result_says_in_its_meta_how_the_program_ran(client: Client) -> None:
+async def test_the_results_meta_has_engine_isolation_calls_and_duration(client: Client) -> None:
     result = await client.call_tool("execute_code", {"code": "call_tool('counter.double', n=1)"})
 
     assert result.meta is not None
@@ -176,8 +176,8 @@ async def test_the_result_says_in_its_meta_how_the_program_ran(client: Client) -
     assert facts["duration_ms"] > 0
 
 
-async def test_nothing_is_said_twice(client: Client) -> None:
-    """Clients that get structured content too show the model one of the two, each another."""
+async def test_a_result_has_no_structured_content(client: Client) -> None:
+    """Given both, some clients show the model only the text, others only the structured content."""
     result = await client.call_tool("execute_code", {"code": "1"})
 
     assert result.structured_content is None
@@ -201,7 +201,7 @@ async def test_nothing_is_said_twice(client: Client) -> None:
         ({"code": "#" + "€" * 334}, "1,003 bytes long; 1,000 are allowed"),
     ],
 )
-async def test_an_argument_that_is_wrong_is_a_result_that_names_it(
+async def test_a_wrong_argument_is_an_error_result_that_names_it(
     client: Client, arguments: dict[str, Any], named: str
 ) -> None:
     result = await client.call_tool("execute_code", arguments)
@@ -210,12 +210,12 @@ async def test_an_argument_that_is_wrong_is_a_result_that_names_it(
     assert named in str(result.content)
 
 
-async def test_a_deadline_over_the_longest_is_the_longest_and_a_null_the_usual(client: Client) -> None:
+async def test_a_deadline_over_the_maximum_becomes_the_maximum_and_null_the_default(client: Client) -> None:
     assert await texts(client, "1", timeout_s=10_000_000) == (False, ["1"])
     assert await texts(client, "1", timeout_s=None) == (False, ["1"])
 
 
-async def test_the_schema_has_what_the_tool_takes_and_nothing_else(client: Client) -> None:
+async def test_the_schema_has_the_tools_arguments_and_no_others(client: Client) -> None:
     (tool,) = (await client.list_tools()).tools
 
     assert tool.name == "execute_code"
@@ -224,13 +224,15 @@ async def test_the_schema_has_what_the_tool_takes_and_nothing_else(client: Clien
     assert "counter.double(n: int) -> int" in str(tool.description)
 
 
-async def test_another_tool_is_an_error_of_the_protocol(client: Client) -> None:
-    with pytest.raises(MCPError, match=r"Unknown tool: 'execute'. This server has one: 'execute_code'"):
+async def test_an_unknown_tool_is_a_protocol_error(client: Client) -> None:
+    with pytest.raises(MCPError, match=r"Unknown tool: 'execute'. The only tool is 'execute_code'"):
         await client.call_tool("execute", {"code": "1"})
 
 
-async def test_a_run_too_many_is_told_to_come_back(guest_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker, for which one may wait."""
+async def test_a_run_beyond_the_waiting_limit_is_refused_with_try_again_later(
+    guest_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker, and room for one waiting run."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(guest_cache))
     config = replace(CONFIG, pool=CONFIG.pool.model_copy(update={"max_workers": 1, "max_waiting": 1}))
     ends: list[tuple[bool, list[str]]] = []

@@ -1,4 +1,4 @@
-"""The two ends of stdio: over pipes, sockets and files, with clients that write in pieces, do not read, or go away."""
+"""The stdio transport over pipes, sockets and files, with clients that write in pieces, do not read, or disconnect."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ async def all_of(fd: int) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_lines_come_whole_however_they_were_written(kind: str) -> None:
+async def test_lines_arrive_whole_however_they_were_split_into_writes(kind: str) -> None:
     out, into = pipe(kind)
     came: list[list[str]] = []
 
@@ -66,7 +66,7 @@ async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_what_is_written_arrives_whole_although_the_reader_is_slow(kind: str) -> None:
+async def test_all_data_arrives_although_the_reader_is_slow(kind: str) -> None:
     out, into = pipe(kind)
     came: list[list[str]] = []
 
@@ -112,7 +112,7 @@ async def test_a_write_to_a_reader_that_does_not_read_can_be_cancelled(kind: str
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_a_reader_that_is_gone_is_told_as_a_closed_stream(kind: str) -> None:
+async def test_writing_to_a_closed_reader_raises_closed_resource_error(kind: str) -> None:
     out, into = pipe(kind)
     os.close(out)
     writer = StdoutWriter(into)
