@@ -61,7 +61,7 @@ def test_run_shows_what_was_displayed_the_files_that_were_made_and_after_a_failu
     done = commands.run("run", "--config", config, "-", stdin=program)
 
     assert (done.returncode, done.stdout) == (1, "a\n[1]\n")
-    assert "codeact-mcp: it wrote /out/f.txt (1 bytes, text/plain)\n" in done.stderr
+    assert "codeact-mcp: wrote /out/f.txt (1 bytes, text/plain)\n" in done.stderr
     assert "ZeroDivisionError" in done.stderr
     assert "- orders.list_users: done (read-only)\n" in done.stderr
 
@@ -158,7 +158,7 @@ def test_tools_without_a_configuration_says_where_servers_come_from(commands: Co
     done = commands.run("tools")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert "codeact-mcp: no servers: name some with --config FILE" in done.stderr
+    assert "codeact-mcp: no servers are configured; use --config FILE" in done.stderr
 
 
 async def test_a_command_after_two_dashes_is_the_one_server(commands: Commands) -> None:
@@ -210,7 +210,7 @@ def test_a_file_and_a_command_together_are_refused(commands: Commands) -> None:
     done = commands.run("serve", "--config", commands.config(), "--", "some-server")
 
     assert done.returncode == 2
-    assert done.stderr == "codeact-mcp: give either --config FILE or -- COMMAND, not both\n"
+    assert done.stderr == "codeact-mcp: use either --config FILE or -- COMMAND, not both\n"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The command `codeact-mcp`, one module a subcommand."""
+"""The command `codeact-mcp`: one module for each subcommand."""

@@ -1,4 +1,4 @@
-"""`codeact-mcp demo`: the orders program against the example server, with what it does made visible."""
+"""`codeact-mcp demo`: run the orders program against the example server, and show its calls and result."""
 
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ from codeact_server.config.model import Config
 
 
 def examples() -> Path:
-    """The examples: inside an installed package, or beside the source in a working copy."""
+    """The folder of examples: in the installed package, or beside the source in a working copy."""
     installed = Path(__file__).parents[1] / "examples"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "examples"
 
@@ -29,8 +29,8 @@ def orders_config(config: Config) -> Config:
     return replace(config, servers=(*others, server))
 
 
-class _Stage(NullObserver):
-    """Shows the program's output as it comes, and keeps its calls in the order in which they ended."""
+class _DemoObserver(NullObserver):
+    """Shows the program's output while it is printed, and collects its calls in the order in which they ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -44,27 +44,27 @@ class _Stage(NullObserver):
 
 
 async def run_demo(config: Config) -> int:
-    """0 when the program ended well, else 1."""
+    """Run the demo. Returns the exit code: 0 if the program succeeds, else 1."""
     console = Console(highlight=False)
     program = (examples() / "orders.py").read_text(encoding="utf-8")
     console.print("[bold]The program[/bold], as a model would write it:\n")
     console.print(Syntax(program.strip(), "python", background_color="default", word_wrap=True))
-    console.print("\n[bold]What it prints[/bold], while it runs:\n")
-    stage = _Stage(console)
+    console.print("\n[bold]Its output[/bold], while it runs:\n")
+    observer = _DemoObserver(console)
     async with open_app(config, stderr_line) as app:
         await app.tools.wait_settled()
-        await app.run("None")  # the sandbox is warm, as for any but a server's first program
-        result = await app.run(program, observer=stage)
+        await app.run("None")  # the sandbox is warm, as for all programs but the first of a server
+        result = await app.run(program, observer=observer)
     if result.failure is not None:
         console.print(result.failure.message, style="red", markup=False)
         return 1
     table = Table("call", "began after", "took", "tool", box=None, header_style="bold")
-    for number, call in enumerate(stage.calls, 1):
+    for number, call in enumerate(observer.calls, 1):
         table.add_row(str(number), f"{call.started_s * 1000:.1f} ms", f"{call.duration_s * 1000:.1f} ms", call.tool)
-    console.print("\n[bold]Its tool calls[/bold], none of which a model had to wait for:\n")
+    console.print("\n[bold]Its tool calls[/bold], with no turn of the model between them:\n")
     console.print(table)
     if result.value is not None:
-        console.print("\n[bold]Its result[/bold], all that a model's context has to hold:\n")
+        console.print("\n[bold]Its result[/bold]; the model gets this and the output, not the results of the calls:\n")
         console.print(result.value.text, markup=False)
     took = f"{len(result.calls)} tool calls in one program, {result.duration_s * 1000:.0f} ms"
     console.print(f"\n{took}; engine: {result.engine}, {result.isolation}.", markup=False)

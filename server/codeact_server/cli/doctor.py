@@ -1,4 +1,4 @@
-"""`codeact-mcp doctor`: what programs run in here, what holds them, and whether all that was asked for works."""
+"""`codeact-mcp doctor`: report the engine, its isolation, and whether everything that is configured works."""
 
 import json
 import os
@@ -22,16 +22,16 @@ from codeact_server.observability.audit_log import AuditSettings
 LIBRARIES = ("hyperlight-sandbox", "wasmtime", "mcp", "pydantic", "anyio")
 
 WORKER_MIB = {"hyperlight": 80, "wasmtime": 20}
-"""What a worker's process takes besides its guest's memory, measured: the micro-VM's snapshot; the interpreter."""
+"""Memory of a worker process besides its guest's, measured: the micro-VM's snapshot, or the interpreter."""
 
 MAX_SHOWN = 20
-"""Packages, folders and hosts on one line."""
+"""Maximum number of packages, folders or hosts on one line."""
 
-ASK_FOR_VERSION = "import sys\nsys.version.partition(' ')[0]"
+PRINT_VERSION = "import sys\nsys.version.partition(' ')[0]"
 
 
 async def examine(config: Config) -> int:
-    """Print the report. 0 when everything that was asked for works, else 1."""
+    """Print the report. Returns the exit code: 0 if everything that is configured works, else 1."""
     said: list[str] = []
     began = anyio.current_time()
     _say(
@@ -39,9 +39,9 @@ async def examine(config: Config) -> int:
         f"{version('codeact-mcp')}, Python {platform.python_version()}, {sys.platform} {platform.machine()}",
     )
     _say("libraries", ", ".join(_libraries()))
-    _report_lent(config)
+    _report_capabilities(config)
     if not (audit_works := config.audit is None or _report_audit(config.audit)):
-        config = replace(config, audit=None)  # the rest is worth knowing too
+        config = replace(config, audit=None)  # report the rest nevertheless
     async with open_app(config, said.append) as app:
         app.tools.start_lazy_servers()
         engine_works = await _examine_engine(app, config, said, began)
@@ -50,14 +50,14 @@ async def examine(config: Config) -> int:
     return 0 if engine_works and servers_work and audit_works else 1
 
 
-class _Examiner:
-    """A guest's host that answers nothing."""
+class _NoHost:
+    """A guest host that refuses every call."""
 
     async def call(self, operation: str, text: str) -> str:
-        raise BadGuestCall(f"{operation} is not answered here")
+        raise BadGuestCall(f"{operation} is not available here")
 
     def printed(self, channel: int, text: str) -> None:
-        """Nothing of it is shown."""
+        """Discard output."""
 
 
 async def _examine_engine(app: App, config: Config, said: list[str], began: float) -> bool:
@@ -72,10 +72,10 @@ async def _examine_engine(app: App, config: Config, said: list[str], began: floa
             second = anyio.current_time()
             info = worker.info
     except SandboxError as exc:
-        _say("engine", f"asked for {config.engine}: no program can run: {exc}")
+        _say("engine", f"configured: {config.engine}; no program can run: {exc}")
         return False
     _report_engine(info, config, said, python)
-    times = {"a worker ready": ready - began, "first program": first - ready, "fresh guest": fresh - first}
+    times = {"worker ready": ready - began, "first program": first - ready, "fresh guest": fresh - first}
     _say(
         "times", *(f"{what} in {_time(seconds)}" for what, seconds in {**times, "next program": second - fresh}.items())
     )
@@ -88,12 +88,12 @@ async def _examine_engine(app: App, config: Config, said: list[str], began: floa
 
 
 async def _python_of(worker: Worker) -> str:
-    outcome = json.loads(await worker.run(json.dumps({"code": ASK_FOR_VERSION}), _Examiner()))
+    outcome = json.loads(await worker.run(json.dumps({"code": PRINT_VERSION}), _NoHost()))
     return str(json.loads(outcome["text"]))
 
 
 def _report_engine(info: EngineInfo, config: Config, said: list[str], python: str) -> None:
-    _say("engine", f"{info.engine} (asked for: {config.engine})", *said)
+    _say("engine", f"{info.engine} (configured: {config.engine})", *said)
     _say("isolation", info.isolation)
     _say("guest", f"Python {python}")
     _say("hardened", *(f"+ {each}" for each in info.hardened), *(f"- {each}" for each in info.not_hardened))
@@ -107,17 +107,17 @@ def _report_servers(app: App) -> bool:
 
 
 def _unmatched(status: ServerStatus) -> list[str]:
-    return [f"- {status.name}: without effect: {setting}" for setting in status.unmatched]
+    return [f"- {status.name}: setting without effect: {setting}" for setting in status.unmatched]
 
 
-def _report_lent(config: Config) -> None:
-    """What programs are lent, and the policy; a line for each that is configured."""
-    lent = {
+def _report_capabilities(config: Config) -> None:
+    """Report packages, folders, hosts and the policy: a line for each that is configured."""
+    capabilities = {
         "packages": list(config.packages),
-        "files": [f"{mount.rule} is {mount.path}" if mount.path else mount.rule for mount in config.files],
+        "files": [f"{mount.rule} from {mount.path}" if mount.path else mount.rule for mount in config.files],
         "hosts": [str(rule) for rule in config.network.rules],
     }
-    for label, items in lent.items():
+    for label, items in capabilities.items():
         if items:
             more = len(items) - MAX_SHOWN
             _say(label, "; ".join(items[:MAX_SHOWN]) + (f"; and {more} more" if more > 0 else ""))
@@ -125,21 +125,21 @@ def _report_lent(config: Config) -> None:
     if policy != Policy():
         _say(
             "policy",
-            f"rules: {len(policy.rules)}; otherwise {policy.default}; where nobody can be asked {policy.unattended}",
+            f"rules: {len(policy.rules)}; default: {policy.default}; if no person can approve: {policy.unattended}",
         )
 
 
 def _report_audit(audit: AuditSettings) -> bool:
-    """Whether its file can be written."""
+    """Report the audit log. Returns whether its file can be written."""
     path = Path(audit.path)
     problem = None
     if not path.parent.is_dir():
-        problem = f"there is no folder {path.parent}"
+        problem = f"the folder {path.parent} does not exist"
     elif path.exists() and not path.is_file():
-        problem = "it is no file"
+        problem = "it is not a file"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = "no permission"
-    shown = "programs, arguments and results as they are" if audit.values else "hashes in place of values"
+        problem = "permission denied"
+    shown = "programs, arguments and results in full" if audit.values else "hashes instead of values"
     _say("audit", f"{path}: cannot be written: {problem}" if problem else f"{path}: {shown}")
     return problem is None
 

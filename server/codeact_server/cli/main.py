@@ -1,4 +1,4 @@
-"""The command `codeact-mcp`. Parts are imported by the command that needs them: `serve` must answer fast."""
+"""The command line of `codeact-mcp`. Each subcommand imports its own modules: `serve` must answer fast."""
 
 import logging
 import math
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 Engine: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="TOML or JSON: your MCP servers, and our settings under 'codeact'."),
+    typer.Option("--config", metavar="FILE", help="TOML or JSON file: your MCP servers, and settings under 'codeact'."),
 ]
 EngineOption = Annotated[
     Engine | None,
-    typer.Option("--engine", help="How to sandbox; overrides the configuration. auto: the strongest this machine has."),
+    typer.Option("--engine", help="The sandbox; overrides the configuration. auto: the strongest that works here."),
 ]
 
 EXIT_FAILED = 1
@@ -43,11 +43,11 @@ cli = typer.Typer(
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command line: the entry point of the console script."""
     cli()
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"codeact-mcp {version('codeact-mcp')}")
         raise typer.Exit
@@ -56,31 +56,35 @@ def _tell_version(wanted: bool) -> None:
 @cli.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """One MCP server, one tool: programs that call your other MCP servers' tools from inside a sandbox."""
+    """An MCP server with one tool: run a program in a sandbox that calls the tools of your other MCP servers."""
 
 
 @cli.command()
 def serve(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- COMMAND ARG …", help="A stdio server to put this in front of, instead of --config."),
+        typer.Argument(
+            metavar="-- COMMAND ARG …", help="The one MCP server that programs call (over stdio), instead of --config."
+        ),
     ] = None,
     config: ConfigOption = None,
     engine: EngineOption = None,
-    transport: Annotated[Literal["stdio", "http", "sse"], typer.Option(help="http serves /mcp and /sse.")] = "stdio",
-    host: Annotated[str, typer.Option(help="Address to bind, for http and sse.")] = "127.0.0.1",
+    transport: Annotated[
+        Literal["stdio", "http", "sse"], typer.Option(help="http serves /mcp and /sse; sse only /sse.")
+    ] = "stdio",
+    host: Annotated[str, typer.Option(help="Address to listen on (http, sse).")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to bind, for http and sse. 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="Port to listen on (http, sse); 0 takes a free one.")
     ] = 8765,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A further name that clients may use in Host and Origin; repeatable."),
+        typer.Option(metavar="NAME", help="Another name that clients may send in Host and Origin; repeatable."),
     ] = None,
 ) -> None:
-    """Serve MCP clients, over stdio unless told otherwise."""
+    """Serve MCP clients, over stdio by default."""
     settings = _configured(config, engine, command)
     from codeact_server.cli.serve import serve_until_stopped
 
@@ -94,16 +98,16 @@ def run(
     engine: EngineOption = None,
     timeout_s: Annotated[float | None, typer.Option("--timeout-s", help="Seconds the program may take.")] = None,
 ) -> None:
-    """Run one program; print what it prints, then its value.
+    """Run one program; print its output, then its value.
 
-    As a client's program would be run. Diagnostics go to stderr; the exit code is 1 when the program failed.
+    The program runs as if an MCP client had sent it. Diagnostics go to stderr. The exit code is 1 if the program fails.
     """
     if timeout_s is not None and not 0 < timeout_s < math.inf:
-        _refuse("--timeout-s: must be a number of seconds over 0")
+        _refuse("--timeout-s: must be a number of seconds greater than 0")
     try:
         code = sys.stdin.read() if program == "-" else Path(program).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        _refuse(f"{program}: {exc.strerror if isinstance(exc, OSError) else 'not UTF-8'}")
+        _refuse(f"{program}: {exc.strerror if isinstance(exc, OSError) else 'not UTF-8 text'}")
     settings = _configured(config, engine)
     from codeact_server.cli.run import run_and_print
 
@@ -112,9 +116,9 @@ def run(
 
 @cli.command()
 def tools(config: ConfigOption = None, engine: EngineOption = None) -> None:
-    """Print every server's tools, as programs see them.
+    """Print the tools of all servers, as programs see them.
 
-    The exit code is 1 when a server could not be reached.
+    The exit code is 1 if a server cannot be reached.
     """
     settings = _configured(config, engine)
     from codeact_server.cli.tools import print_tools
@@ -124,22 +128,22 @@ def tools(config: ConfigOption = None, engine: EngineOption = None) -> None:
 
 @cli.command()
 def login(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The server's name in the configuration.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the server in the configuration.")],
     config: ConfigOption = None,
-    browser: Annotated[bool, typer.Option(help="Open the address in a browser, besides printing it.")] = True,
+    browser: Annotated[bool, typer.Option(help="Also open the printed address in a browser.")] = True,
 ) -> None:
-    """Log in to a remote server that asks for OAuth."""
+    """Log in to a remote server that requires OAuth."""
     settings = _configured(config, None)
-    from codeact_server.cli.login import log_in_and_say_so
+    from codeact_server.cli.login import log_in_and_report
 
-    _run(lambda: log_in_and_say_so(settings, name, open_browser=browser))
+    _run(lambda: log_in_and_report(settings, name, open_browser=browser))
 
 
 @cli.command()
 def doctor(config: ConfigOption = None, engine: EngineOption = None) -> None:
-    """Say what programs run in here, and whether all works.
+    """Report the engine and its isolation; check the configuration.
 
-    The exit code is 1 when something that was asked for does not work.
+    The exit code is 1 if something that is configured does not work.
     """
     settings = _configured(config, engine, check=False)
     from codeact_server.cli.doctor import examine
@@ -149,7 +153,7 @@ def doctor(config: ConfigOption = None, engine: EngineOption = None) -> None:
 
 @cli.command()
 def demo(config: ConfigOption = None, engine: EngineOption = None) -> None:
-    """Show a program that makes 36 tool calls at work."""
+    """Run an example program that makes 36 tool calls."""
     from codeact_server.cli.demo import orders_config, run_demo
 
     settings = orders_config(_configured(config, engine))
@@ -159,7 +163,8 @@ def demo(config: ConfigOption = None, engine: EngineOption = None) -> None:
 def _configured(
     path: Path | None, engine: Engine | None, command: list[str] | None = None, *, check: bool = True
 ) -> "Config":
-    """The configuration, or one line and exit 2. `check`: also refuse an engine that does not work here."""
+    """Return the configuration, or print one line and exit with 2. With `check`, refuse an engine or an audit log that
+    does not work here."""
     from codeact_bridges.modules.packages import PackageRefused, find_packages
     from codeact_bridges.sandbox.engine_selection import check_engine
     from codeact_server.config.load import ConfigError, for_command, load
@@ -167,7 +172,7 @@ def _configured(
     from codeact_server.observability.audit_log import AuditLog, AuditUnavailable
 
     if path is not None and command:
-        _refuse("give either --config FILE or -- COMMAND, not both")
+        _refuse("use either --config FILE or -- COMMAND, not both")
     try:
         settings = load(path, os.environ) if path is not None else for_command(command) if command else Config.default()
     except ConfigError as exc:
@@ -193,15 +198,15 @@ def _configured(
 
 
 def _run(command: Callable[[], Awaitable[int]], *, stopped: int | None = None) -> NoReturn:
-    """Run a command to its end and end the process with its exit code.
+    """Run a command to its end, then exit the process with the command's exit code.
 
-    A signal ends it with the code `stopped`, or with the one by which shells report that signal. The process ends with
-    `os._exit` when all is closed: a thread that still blocks in a read of stdin must not keep it.
+    After a signal the exit code is `stopped`, or the code by which shells report that signal. When everything is
+    closed, the process ends with `os._exit`: a thread that is still blocked reading stdin must not delay the exit.
     """
 
     async def until_signalled() -> int:
         code = 0
-        # Open to the very end: a second Ctrl-C must not interrupt the clean-up after the first.
+        # Open until the end: a second Ctrl-C must not interrupt the cleanup after the first.
         with ExitStack() as stack:
             async with anyio.create_task_group() as tasks:
 
@@ -222,7 +227,7 @@ def _run(command: Callable[[], Awaitable[int]], *, stopped: int | None = None) -
         code = anyio.run(until_signalled)
     except KeyboardInterrupt:  # Windows
         code = 128 + signal.SIGINT if stopped is None else stopped
-    with suppress(OSError):  # whoever read our output may be gone
+    with suppress(OSError):  # the reader of our output may have exited
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)

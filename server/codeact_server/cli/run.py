@@ -1,4 +1,4 @@
-"""`codeact-mcp run` and `tools`: one program, or the catalog, on a terminal."""
+"""`codeact-mcp run`: run one program on a terminal."""
 
 from codeact_bridges.values import Media, RunResult, Value
 from codeact_server.app import open_app
@@ -8,12 +8,12 @@ from codeact_server.protocol.results import call_report
 
 
 async def run_and_print(config: Config, code: str, timeout_s: float | None) -> int:
-    """0 when the program ended well, else 1."""
+    """Run `code` and print its output and result. Returns the exit code: 0 if the program succeeds, else 1."""
     terminal = TerminalObserver()
     async with open_app(config, stderr_line) as app:
         result = await app.run(code, timeout_s, terminal)
     if result.output.cut_bytes:
-        stderr_line(f"{result.output.cut_bytes:,} more bytes were printed and are cut (codeact.limits.output_bytes)")
+        stderr_line(f"output truncated: {result.output.cut_bytes:,} more bytes (codeact.limits.output_bytes)")
     _print_result(result, terminal)
     if result.failure is None:
         return 0
@@ -22,14 +22,14 @@ async def run_and_print(config: Config, code: str, timeout_s: float | None) -> i
 
 
 def _print_result(result: RunResult, terminal: TerminalObserver) -> None:
-    """What it displayed, the files it made, its value."""
+    """Print what the program displayed, its value, and the files it wrote."""
     for shown in (*result.displayed, *([result.value] if result.value is not None else [])):
         match shown:
             case Value():
                 terminal.line(shown.text)
                 if shown.cut_bytes:
-                    stderr_line(f"{shown.cut_bytes:,} more bytes of the value are cut (codeact.limits.output_bytes)")
+                    stderr_line(f"value truncated: {shown.cut_bytes:,} more bytes (codeact.limits.output_bytes)")
             case Media():
-                stderr_line(f"it displayed {shown.mime_type}, {len(shown.base64) * 3 // 4:,} bytes")
+                stderr_line(f"displayed: {shown.mime_type}, {len(shown.base64) * 3 // 4:,} bytes")
     for file in result.produced:
-        stderr_line(f"it wrote {file.path} ({file.size_bytes:,} bytes, {file.mime_type})")
+        stderr_line(f"wrote {file.path} ({file.size_bytes:,} bytes, {file.mime_type})")

@@ -1,4 +1,4 @@
-"""`codeact-mcp tools`: the catalog, on a terminal."""
+"""`codeact-mcp tools`: print the catalog on a terminal."""
 
 from textwrap import indent
 
@@ -8,8 +8,8 @@ from codeact_server.config.model import Config
 
 
 async def print_tools(config: Config) -> int:
-    """0 when every server answered, else 1."""
-    async with open_app(config, lambda _: None) as app:  # nothing runs here, so nobody asks in what
+    """Print the tools of every server. Returns the exit code: 0 if every server is ready, else 1."""
+    async with open_app(config, lambda _: None) as app:  # no program runs, so the engine does not matter
         app.tools.start_lazy_servers()
         await app.tools.wait_settled()
         return _print_catalog(app)
@@ -18,16 +18,16 @@ async def print_tools(config: Config) -> int:
 def _print_catalog(app: App) -> int:
     code = 0
     for status in app.tools.statuses():
-        mine = [tool for tool in app.tools.catalog.tools if tool.server == status.name]
+        own = [tool for tool in app.tools.catalog.tools if tool.server == status.name]
         if status.state == "ready":
-            write(f"{status.name}: {len(mine)} tools\n")
+            write(f"{status.name}: {len(own)} tools\n")
         else:
             code = 1
             write(f"{status.name}: {status.state}{f': {status.reason}' if status.reason else ''}\n")
-        for tool in mine:
+        for tool in own:
             write(indent(f"{tool.signature}\n", "  "))
             if tool.summary:
                 write(f"      {tool.summary}\n")
     if not app.tools.statuses():
-        stderr_line("no servers: name some with --config FILE")
+        stderr_line("no servers are configured; use --config FILE")
     return code

@@ -1,4 +1,4 @@
-"""`codeact-mcp doctor`: the report, and the exit code that scripts look at."""
+"""`codeact-mcp doctor`: the report, and the exit code for scripts."""
 
 import json
 from typing import Any
@@ -8,23 +8,23 @@ from micro_vm import why_no_micro_vm
 from served import Commands, server
 
 
-def test_a_machine_where_all_works_is_reported_with_exit_code_0(commands: Commands) -> None:
+def test_a_configuration_that_works_is_reported_with_exit_code_0(commands: Commands) -> None:
     done = commands.run(
         "doctor", "--engine", "wasmtime", "--config", commands.config({"everyday": server("everyday.py", "stdio")})
     )
 
     report = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if not line.startswith(" "))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert report["engine"] == "wasmtime (asked for: wasmtime)"
+    assert report["engine"] == "wasmtime (configured: wasmtime)"
     assert report["isolation"] == "WebAssembly in a separate process (no hypervisor)"
     assert report["guest"].startswith("Python 3.14")
     assert "wasmtime 50" in report["libraries"]
     assert report["servers"].startswith("everyday: ready, ")
     assert "+ empty environment" in report["hardened"]
-    assert report["times"].startswith("a worker ready in ")
+    assert report["times"].startswith("worker ready in ")
 
 
-def test_a_server_that_does_not_start_is_named_with_its_reason_and_makes_the_exit_code_1(commands: Commands) -> None:
+def test_a_server_that_does_not_start_is_reported_with_its_reason_and_makes_the_exit_code_1(commands: Commands) -> None:
     broken: dict[str, Any] = {"command": "/nonexistent/program", "args": []}
     done = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config({"broken": broken}))
 
@@ -33,7 +33,7 @@ def test_a_server_that_does_not_start_is_named_with_its_reason_and_makes_the_exi
     assert "engine       wasmtime" in done.stdout
 
 
-def test_a_setting_that_fits_no_tool_is_reported_and_makes_the_exit_code_1(commands: Commands) -> None:
+def test_a_setting_that_matches_no_tool_is_reported_and_makes_the_exit_code_1(commands: Commands) -> None:
     settings: dict[str, Any] = {
         "mcpServers": {"everyday": server("everyday.py", "stdio")},
         "codeact": {
@@ -46,13 +46,13 @@ def test_a_setting_that_fits_no_tool_is_reported_and_makes_the_exit_code_1(comma
     done = commands.run("doctor", "--engine", "wasmtime", "--config", str(file))
 
     assert done.returncode == 1
-    assert '- everyday: without effect: deny: "ecoh" fits no tool' in done.stdout
-    assert '- everyday: without effect: policy.rules: "dad" fits no tool (did you mean "add"?)' in done.stdout
-    assert "policy       rules: 1; otherwise allow; where nobody can be asked deny" in done.stdout
+    assert '- everyday: setting without effect: deny: "ecoh" fits no tool' in done.stdout
+    assert '- everyday: setting without effect: policy.rules: "dad" fits no tool (did you mean "add"?)' in done.stdout
+    assert "policy       rules: 1; default: allow; if no person can approve: deny" in done.stdout
     assert done.stderr.count("settings without effect") == 1
 
 
-def test_what_programs_are_lent_is_reported_without_secrets_and_an_unwritable_audit_log_makes_the_exit_code_1(
+def test_the_capabilities_of_programs_are_reported_without_secrets_and_an_unwritable_audit_log_makes_the_exit_code_1(
     commands: Commands,
 ) -> None:
     (commands.folder / "reports").mkdir()
@@ -64,31 +64,31 @@ def test_what_programs_are_lent_is_reported_without_secrets_and_an_unwritable_au
     works = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(**settings))
 
     assert works.returncode == 0, works.stdout + works.stderr
-    assert f"files        /data (ro) is {commands.folder / 'reports'}; /tmp/x (temp)\n" in works.stdout
+    assert f"files        /data (ro) from {commands.folder / 'reports'}; /tmp/x (temp)\n" in works.stdout
     assert 'hosts        host = "api.github.com", scheme = "https", methods = ["GET", "HEAD"]\n' in works.stdout
-    assert f"audit        {commands.folder / 'audit.jsonl'}: hashes in place of values\n" in works.stdout
+    assert f"audit        {commands.folder / 'audit.jsonl'}: hashes instead of values\n" in works.stdout
     assert "hunter2" not in works.stdout + works.stderr
 
     settings["audit"] = {"path": "nowhere/audit.jsonl"}
     fails = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(**settings))
     assert fails.returncode == 1
-    assert f"audit.jsonl: cannot be written: there is no folder {commands.folder / 'nowhere'}\n" in fails.stdout
+    assert f"audit.jsonl: cannot be written: the folder {commands.folder / 'nowhere'} does not exist\n" in fails.stdout
     assert "engine       wasmtime" in fails.stdout
 
 
 @pytest.mark.skipif("why_no_micro_vm() is None", reason="micro-VMs start here")
-def test_hyperlight_asked_for_and_not_to_be_had_is_reported_with_its_cause_and_makes_the_exit_code_1(
+def test_a_configured_hyperlight_that_does_not_work_is_reported_with_its_cause_and_makes_the_exit_code_1(
     commands: Commands,
 ) -> None:
     done = commands.run("doctor", "--engine", "hyperlight")
 
     assert done.returncode == 1
-    assert "engine       asked for hyperlight: no program can run: engine = 'hyperlight': " in done.stdout
+    assert "engine       configured: hyperlight; no program can run: engine = 'hyperlight': " in done.stdout
 
 
 @pytest.mark.skipif("why_no_micro_vm() is None", reason="micro-VMs start here")
 @pytest.mark.parametrize("command", [("serve",), ("run", "-"), ("tools",)], ids=lambda command: command[0])
-def test_hyperlight_asked_for_and_not_to_be_had_refuses_every_other_command_with_one_line_and_exit_code_2(
+def test_a_configured_hyperlight_that_does_not_work_ends_every_other_command_with_one_line_and_exit_code_2(
     commands: Commands, command: tuple[str, ...]
 ) -> None:
     done = commands.run(*command, "--engine", "hyperlight")
@@ -99,20 +99,20 @@ def test_hyperlight_asked_for_and_not_to_be_had_refuses_every_other_command_with
 
 
 @pytest.mark.skipif("why_no_micro_vm() is None", reason="micro-VMs start here")
-def test_auto_without_micro_vms_is_no_failure_but_is_said(commands: Commands) -> None:
+def test_auto_without_micro_vms_is_no_failure_but_is_reported(commands: Commands) -> None:
     done = commands.run("doctor")
 
     assert done.returncode == 0
-    assert "engine       wasmtime (asked for: auto)" in done.stdout
+    assert "engine       wasmtime (configured: auto)" in done.stdout
     assert "NOT in a micro-VM, because " in done.stdout
 
 
 @pytest.mark.hyperlight
-def test_where_micro_vms_start_the_report_says_what_isolates(commands: Commands) -> None:
+def test_where_micro_vms_start_the_report_names_the_isolation(commands: Commands) -> None:
     done = commands.run("doctor", "--engine", "hyperlight")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "engine       hyperlight (asked for: hyperlight)" in done.stdout
+    assert "engine       hyperlight (configured: hyperlight)" in done.stdout
     assert "isolation    hardware-isolated micro-VM (Hyperlight, " in done.stdout
 
 
