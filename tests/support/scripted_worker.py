@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from codeact_bridges.sandbox.worker import main as worker
-from codeact_bridges.sandbox.worker.engine import Ask, GuestTrap, Print
+from codeact_bridges.sandbox.worker import main as worker_main
+from codeact_bridges.sandbox.worker.engine import Call, GuestTrap, Print
 from codeact_bridges.sandbox.worker.seccomp import FORBIDDEN, FORBIDDEN_COMMANDS, PRLIMIT
 
 
@@ -32,8 +32,8 @@ def _wire_out() -> int:
     raise AssertionError("no pipe")
 
 
-def _hostile(data: bytes) -> Callable[[Ask, Print], Any]:
-    def act(call: Ask, print_: Print) -> None:
+def _hostile(data: bytes) -> Callable[[Call, Print], Any]:
+    def act(call: Call, print_: Print) -> None:
         print_(1, "before\n")
         os.write(_wire_out(), data)
         call("never answered", "null")
@@ -89,25 +89,25 @@ def _refusals() -> dict[str, str]:
     """Every forbidden call, with arguments that without the filter are a different error, or do no harm."""
     return {
         name: _error(number, *[-1] * 6)
-        for name, numbers in FORBIDDEN.items()  # pyright: ignore[reportPrivateUsage]
+        for name, numbers in FORBIDDEN.items()
         if (number := numbers[_COLUMN]) is not None and name not in ("fork", "vfork")  # there would be two of us
     }
 
 
 def _forbidden(name: str, *arguments: int) -> int:
-    number = FORBIDDEN[name][_COLUMN]  # pyright: ignore[reportPrivateUsage]
+    number = FORBIDDEN[name][_COLUMN]
     assert number is not None
     return _syscall(number, *arguments)
 
 
 def _command(name: str, *arguments: int) -> int:
     """A call of which only some values are forbidden."""
-    *numbers, _, _ = FORBIDDEN_COMMANDS[name]  # pyright: ignore[reportPrivateUsage]
+    *numbers, _, _ = FORBIDDEN_COMMANDS[name]
     return _syscall(numbers[_COLUMN], *arguments)
 
 
 def _limit(pid: int, new: int, old: int) -> int:
-    return _syscall(PRLIMIT[_COLUMN], pid, 7, new, old)  # pyright: ignore[reportPrivateUsage]
+    return _syscall(PRLIMIT[_COLUMN], pid, 7, new, old)
 
 
 def _own_limit() -> int:
@@ -183,7 +183,7 @@ ALONE: dict[str, Callable[[], Any]] = {
     "no outcome": lambda: ...,
 }
 
-SPEAKING: dict[str, Callable[[Ask, Print], Any]] = {
+SPEAKING: dict[str, Callable[[Call, Print], Any]] = {
     "too long a frame": _hostile((1 << 31).to_bytes(4, "big") + b"\x06"),
     "an empty frame": _hostile(bytes(5)),
     "an unknown kind": _hostile((1).to_bytes(4, "big") + b"\xc8"),
@@ -216,7 +216,7 @@ class Scripted:
     def warm_up(self) -> None:
         self.warm = True
 
-    def run(self, call: Ask, print_: Print) -> None:
+    def run(self, call: Call, print_: Print) -> None:
         name = json.loads(call("run.begin", ""))["code"]
         if name == "warm":
             call("run.end", json.dumps(self.warm))
@@ -227,5 +227,5 @@ class Scripted:
 
 
 def main() -> None:
-    """As `worker.main`, with the scripted engine."""
-    worker.main(lambda _: Scripted())
+    """`worker.main.main`, with the scripted engine."""
+    worker_main.main(lambda _: Scripted())

@@ -1,1 +1,1 @@
-"""Engines, the worker process that holds one sandbox, and the pool. Imports nothing: workers load this package."""
+"""Engines, the worker process that holds one sandbox, and the pool. Must import nothing: workers load this package."""

@@ -1,8 +1,8 @@
-"""The guest component, compiled once for a machine and kept in the user's cache directory.
+"""The guest component, compiled once per machine and stored in the user's cache directory.
 
-A compiled component is machine code, so what is loaded must be what we wrote: the directory and the file belong to
-this user alone (0700, 0600), and the file's name holds the digest of its content. Anything else is
-rebuilt, never loaded. Where no such directory can be had, a private temporary one serves for this process's life.
+A compiled component is machine code, so only files that we wrote may be loaded: the directory and the file must belong
+to this user alone (0700, 0600), and the file's name contains the digest of its content. Any other file is rebuilt,
+never loaded. If no such directory can be created, a private temporary one is used for the life of this process.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ from codeact_bridges.sandbox.worker_process import worker_command
 log = logging.getLogger(__name__)
 
 COMPILE_TIMEOUT_S = 600.0
-"""5 s on an idle laptop, 16 s on a loaded one, minutes in an emulated machine."""
+"""Compiling takes 5 s on an idle laptop, 16 s on a loaded one, minutes in an emulated machine."""
 
 
 @asynccontextmanager
 async def compiled_component(source: Path, cache: Path, on_compile: Callable[[], None]) -> AsyncGenerator[Path]:
-    """The compiled form of the component at `source`, valid for the length of the block.
+    """The path of the component at `source` in compiled form, valid for the length of the block.
 
-    `on_compile` is called before a compilation starts, so that somebody can be told why it takes a while.
+    `on_compile` is called before a compilation starts, so that the operator can be told about the delay.
 
     Raises:
         EngineUnavailable: the component is missing or cannot be compiled here.
@@ -45,7 +45,7 @@ async def compiled_component(source: Path, cache: Path, on_compile: Callable[[],
         )
     key = await anyio.to_thread.run_sync(_key, source)
     if not private_directory(cache):
-        log.warning("%s is not a directory of this user alone: the guest is compiled anew for this process", cache)
+        log.warning("%s is not private to this user: the guest is compiled again for this process only", cache)
         with tempfile.TemporaryDirectory(prefix="codeact-mcp-") as folder:
             yield await _compile(source, Path(folder), key, on_compile)
         return
@@ -54,14 +54,14 @@ async def compiled_component(source: Path, cache: Path, on_compile: Callable[[],
 
 
 def private_directory(path: Path) -> bool:
-    """Make `path` a directory that only this user can enter; False where that is not to be had."""
+    """Make `path` a directory that only this user can enter. Returns False if that is not possible."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode):
             return False
         if sys.platform == "win32":
-            return True  # a profile's directories are private by their access lists
+            return True  # the access lists of a user profile make its directories private
         if found.st_uid != os.geteuid():
             return False
         if stat.S_IMODE(found.st_mode) & 0o077:
@@ -72,7 +72,7 @@ def private_directory(path: Path) -> bool:
 
 
 def _key(source: Path) -> str:
-    """What a compiled component depends on: its source, Wasmtime, our settings for it, this CPU."""
+    """The digest of everything that a compiled component depends on: source, Wasmtime, our settings for it, CPU."""
     digest = hashlib.sha256(source.read_bytes())
     digest.update((Path(__file__).parent / "worker" / "wasmtime_engine.py").read_bytes())
     flags: list[str] = []
@@ -89,7 +89,7 @@ def _find(cache: Path, key: str) -> Path | None:
     for path in cache.glob(f"guest-{key}-*.cwasm"):
         if _is_ours(path) and path.stem == f"guest-{key}-{_digest(path)}":
             return path
-        log.warning("%s is damaged or not ours; it is built again", path)
+        log.warning("%s is damaged or not ours: building it again", path)
         path.unlink(missing_ok=True)
     return None
 
@@ -109,24 +109,24 @@ def _digest(path: Path) -> str:
 async def _compile(source: Path, cache: Path, key: str, on_compile: Callable[[], None]) -> Path:
     on_compile()
     with tempfile.TemporaryDirectory(dir=cache, prefix="compiling-") as folder:
-        made = Path(folder) / "guest.cwasm"
+        compiled = Path(folder) / "guest.cwasm"
         command = [
             *worker_command("codeact_bridges.sandbox.worker.component_compiler", "wasmtime"),
             "--",
             str(source),
-            str(made),
+            str(compiled),
         ]
         try:
             with anyio.fail_after(COMPILE_TIMEOUT_S):
                 done = await anyio.run_process(command, check=False, env={}, start_new_session=True)
         except TimeoutError as exc:
             raise EngineUnavailable(f"compiling the guest took more than {COMPILE_TIMEOUT_S:.0f} s") from exc
-        if done.returncode or not made.exists():
-            said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        if done.returncode or not compiled.exists():
+            reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             raise EngineUnavailable(
-                f"the guest component cannot be compiled here: {said or f'exit code {done.returncode}'}"
+                f"the guest component cannot be compiled here: {reason or f'exit code {done.returncode}'}"
             )
-        made.chmod(0o600)
-        target = cache / f"guest-{key}-{await anyio.to_thread.run_sync(_digest, made)}.cwasm"
-        made.replace(target)
+        compiled.chmod(0o600)
+        target = cache / f"guest-{key}-{await anyio.to_thread.run_sync(_digest, compiled)}.cwasm"
+        compiled.replace(target)
     return target

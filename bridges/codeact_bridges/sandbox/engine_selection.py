@@ -1,4 +1,4 @@
-"""Which engine this machine gets, and what it takes to start its workers. Prepared behind the first answers."""
+"""Select the engine for this machine and start its workers. Prepared in the background, while clients are answered."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -20,36 +20,36 @@ log = logging.getLogger(__name__)
 
 EngineName: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
 
-INSTEAD = "engine = 'auto' or 'wasmtime' runs programs in WebAssembly instead"
+ALTERNATIVE = "engine = 'auto' or 'wasmtime' runs programs in WebAssembly instead"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What the operator wants of every sandbox."""
+    """The operator's settings for every sandbox."""
 
     engine: EngineName
     memory_mib: int
     message_bytes: int
     cache: Path
-    """The user's cache directory, for the compiled guest."""
+    """The user's cache directory, in which the compiled guest is stored."""
 
 
 def check_engine(engine: EngineName) -> None:
-    """Raise `EngineUnavailable` where the engine asked for does not work, which takes a micro-VM to know."""
+    """Raise `EngineUnavailable` if the configured engine does not work here. Hyperlight needs a trial start."""
     if engine == "hyperlight":
         why_not = hypervisor.obstacle() or hypervisor.probe()
         if why_not is not None:
-            raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {INSTEAD}")
+            raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {ALTERNATIVE}")
 
 
 @asynccontextmanager
 async def open_engine(
     wanted: EngineSettings, say: Callable[[str], None]
 ) -> AsyncGenerator[Callable[[], Awaitable[Worker]]]:
-    """A function that starts a worker. The engine is prepared in the background; the function waits for it.
+    """Yield a function that starts a worker. The engine is prepared in the background; the function waits for it.
 
-    `say` gets a line for the operator: what was chosen and why, and what takes a while.
-    The function raises `EngineUnavailable` when no engine could be prepared on this machine.
+    `say` gets lines for the operator: the engine selected and the reason, and notices of delays.
+    The function raises `EngineUnavailable` if no engine could be prepared on this machine.
     """
     engine = _Engine(wanted, say)
     async with anyio.create_task_group() as tasks:
@@ -70,10 +70,10 @@ class _Engine:
         self._setup: WorkerSetup | None = None
         self._error = "the engine is not prepared"
         self._first: Worker | None = None
-        """The worker that proved that Hyperlight works. It is as good as any."""
+        """The worker whose start proved that Hyperlight works. The first `launch` returns it."""
 
     async def prepare(self) -> None:
-        """Decide, and keep what the workers need for as long as this runs."""
+        """Select the engine. Runs until cancelled, because the compiled guest exists only that long."""
         try:
             if self._wanted.engine == "wasmtime":
                 await self._use_wasmtime()
@@ -81,7 +81,7 @@ class _Engine:
             if why_not is None:
                 return
             if self._wanted.engine == "hyperlight":
-                raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {INSTEAD}")  # noqa: TRY301
+                raise EngineUnavailable(f"engine = 'hyperlight': {why_not}. {ALTERNATIVE}")  # noqa: TRY301
             self._say(
                 "engine: wasmtime. Programs run in WebAssembly in a locked-down process, NOT in a micro-VM, "
                 f"because {why_not}"
@@ -106,7 +106,7 @@ class _Engine:
             await self._first.aclose()
 
     async def _try_hyperlight(self) -> str | None:
-        """Start a worker whose guest boots in a real micro-VM. Why that failed, or None."""
+        """Start a worker whose guest boots in a real micro-VM. Returns the reason if that failed, else None."""
         why_not = hypervisor.obstacle()
         if why_not is not None:
             return why_not

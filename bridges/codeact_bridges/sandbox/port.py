@@ -1,4 +1,4 @@
-"""What a run needs of a sandbox, and what a sandbox needs of a run. `testing.py` has in-memory ones of both."""
+"""The ports between a run and its sandbox. `codeact_bridges.testing` has in-memory doubles of both."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -6,27 +6,27 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What a worker says of itself when it is ready."""
+    """What a worker reports about itself when it is ready."""
 
     engine: str
     isolation: str
-    """What stands between the guest and this machine, in words that are true."""
+    """The barrier between the guest and this machine, for people: for example a micro-VM and its hypervisor."""
     versions: dict[str, str] = field(default_factory=dict[str, str])
     hardened: tuple[str, ...] = ()
-    """What the worker has given up."""
+    """The hardening measures in force."""
     not_hardened: tuple[str, ...] = ()
-    """What it could not give up on this machine, with the reason."""
+    """The measures that are not available on this machine, each with the reason."""
 
 
 class GuestHost(Protocol):
-    """Answers one guest."""
+    """Answers the calls of one guest."""
 
     async def call(self, operation: str, text: str) -> str:
-        """JSON text for the operation's arguments as JSON text. Raises `BridgeError` for the guest to catch."""
+        """Carry out an operation: arguments and result are JSON text. Raises `BridgeError` for the guest to catch."""
         ...
 
     def printed(self, channel: int, text: str) -> None:
-        """Take printed text: 1 is stdout, 2 is stderr."""
+        """Take printed text. `channel` 1 is stdout, 2 is stderr."""
         ...
 
 
@@ -37,17 +37,19 @@ class Worker(Protocol):
     def info(self) -> EngineInfo: ...
 
     async def run(self, begin: str, host: GuestHost) -> str:
-        """Let the guest run once; returns what it gave to `run.end`, as JSON text. A second run is in the same guest.
+        """Run the guest once and return the outcome that it passed to `run.end`, as JSON text.
+
+        `begin` is the JSON text that answers `run.begin`. Without `renew`, the next run uses the same guest.
 
         Raises:
-            GuestDied: it did not get there. The worker is of no more use.
+            GuestDied: the guest ended before `run.end`. The worker cannot be used any more.
         """
         ...
 
     async def renew(self) -> None:
-        """Replace the guest by a fresh one, after a run that returned. Raises `GuestDied`."""
+        """Replace the guest with a fresh one, after a run that returned. Raises `GuestDied`."""
         ...
 
     async def aclose(self) -> None:
-        """End the worker at once, whatever its guest is doing. Any number of times."""
+        """End the worker at once, whatever its guest is doing. Can be called again."""
         ...

@@ -1,4 +1,4 @@
-"""A worker process as the host sees it: started, spoken to, killed. The other end is `worker.py`."""
+"""A worker process as seen from the host: start it, exchange frames, kill it. The other end is `worker.main`."""
 
 import json
 import logging
@@ -21,40 +21,44 @@ import codeact_bridges
 from codeact_bridges.errors import BridgeError, EngineUnavailable, GuestDied
 from codeact_bridges.guest.replies import error_text
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
-from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, WireError, encode
+from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, ProtocolError, encode
 from codeact_bridges.system.child_process import ChildProcess, ProcessEnded, spawn
 
 log = logging.getLogger(__name__)
 
 CONTROL_BYTES = 64_000
-"""Room for the operation's name and the frame around a message."""
+"""Added to the message limit, for the operation's name and the frame."""
 
 START_TIMEOUT_S = 120.0
-"""A worker starts in 0.1 s with Wasmtime and in 1 s with Hyperlight, of which an emulated machine makes 20 s."""
+"""A worker starts in 0.1 s with Wasmtime and in 1 s with Hyperlight, which takes 20 s in an emulated machine."""
 EXIT_TIMEOUT_S = 5.0
-"""How long the system may take to collect a killed process before we say so and go on."""
-LAST_BREATH_S = 0.2
-"""Between the end of a process's pipe and its own, for the exit code. A run is over 0.5 s after its deadline."""
-LAST_WORDS_BYTES = 2_000
+"""How long to wait for a killed process to be reaped. After that a warning is logged and the wait ends."""
+EXIT_CODE_WAIT_S = 0.2
+"""How long to wait for the exit code after the pipe has closed. A run must end within 0.5 s after its deadline."""
+STDERR_TAIL_BYTES = 2_000
 FRAMES_AT_ONCE = 200
-"""Printed frames taken before others on the event loop have their turn."""
+"""Printed frames handled before other tasks of the event loop get a turn."""
 
 ENGINE_PACKAGES: dict[str, tuple[str, ...]] = {
     "hyperlight": ("hyperlight_sandbox", "hyperlight_sandbox_backend_wasm", "python_guest"),
     "wasmtime": ("wasmtime",),
 }
-"""What each engine imports."""
+"""The packages that each engine imports."""
 
 _BOOT = "import sys; sys.path[:0] = sys.argv[1:]; from {module} import main; main()"
 
 
-def worker_command(module: str, *needs: str) -> list[str]:
-    """The command that runs `module`'s `main` with nothing on its path but the standard library, us and `needs`.
+def worker_command(module: str, *packages: str) -> list[str]:
+    """The command that runs `module`'s `main` with only the standard library, our package and `packages` on its path.
 
-    `-I -S`: no environment variables, no `site`, no `.pth` files. It starts sooner and looks nowhere else.
+    `-I -S`: no environment variables, no `site`, no `.pth` files. The process starts sooner and imports from nowhere
+    else.
+
+    Raises:
+        EngineUnavailable: a package is not installed.
     """
     paths = [Path(codeact_bridges.__file__).parent.parent]
-    for name in needs:
+    for name in packages:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             raise EngineUnavailable(f"the package {name!r} is not installed")
@@ -72,17 +76,17 @@ class _Ready(BaseModel, extra="ignore", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is told first."""
+    """The settings that a worker gets in its first frame."""
 
     engine: Literal["hyperlight", "wasmtime"]
     memory_mib: int
     message_bytes: int
     compiled: Path | None = None
-    """The compiled guest, for `wasmtime`."""
+    """The compiled guest, only for `wasmtime`."""
 
 
 class WorkerProcess:
-    """See `port.Worker`. Made by `start`; whoever made it calls `aclose`."""
+    """See `port.Worker`. Made by `start`, whose caller must call `aclose`."""
 
     def __init__(self, child: ChildProcess, stderr: IO[bytes], message_bytes: int) -> None:
         self._child, self._stderr = child, stderr
@@ -93,10 +97,10 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, setup: WorkerSetup, command: Sequence[str] | None = None) -> "WorkerProcess":
-        """Start a worker and wait until its guest is ready. A `command` of one's own must speak the worker's part.
+        """Start a worker and wait until its guest is ready. A `command` passed in must speak the worker's protocol.
 
         Raises:
-            EngineUnavailable: it could not be started, or its engine does not work on this machine.
+            EngineUnavailable: the process could not be started, or its engine does not work on this machine.
         """
         stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by aclose; a worker cannot make it larger than 1 MiB
         try:
@@ -114,14 +118,14 @@ class WorkerProcess:
         worker = cls(child, stderr, setup.message_bytes)
         try:
             with anyio.fail_after(START_TIMEOUT_S):
-                told = {
+                settings = {
                     "engine": setup.engine,
                     "compiled": str(setup.compiled),
                     "memory_mib": setup.memory_mib,
                     "message_bytes": setup.message_bytes,
                     "parent_pid": os.getpid(),
                 }
-                worker._send(FrameKind.SETUP, json.dumps(told).encode())
+                worker._send(FrameKind.SETUP, json.dumps(settings).encode())
                 await worker._ready()
         except GuestDied as exc:
             await worker.aclose()
@@ -151,8 +155,8 @@ class WorkerProcess:
     async def _ready(self) -> None:
         try:
             ready = _Ready.model_validate_json((await self._expect(FrameKind.READY)).body)
-        except (WireError, ValidationError) as exc:
-            raise self._broke_protocol(exc) from exc
+        except (ProtocolError, ValidationError) as exc:
+            raise self._protocol_broken(exc) from exc
         self._info = EngineInfo(ready.engine, ready.isolation, ready.versions, ready.hardened, ready.not_hardened)
 
     async def run(self, begin: str, host: GuestHost) -> str:
@@ -160,7 +164,7 @@ class WorkerProcess:
         frames = 0
         try:
             while True:
-                frame = await self._expect(FrameKind.ASK, FrameKind.PRINTED, FrameKind.DONE)
+                frame = await self._expect(FrameKind.CALL, FrameKind.PRINTED, FrameKind.DONE)
                 if frame.kind is FrameKind.PRINTED:
                     channel, text = _printed(frame)
                     host.printed(channel, text)
@@ -168,9 +172,9 @@ class WorkerProcess:
                     if frames % FRAMES_AT_ONCE == 0:
                         await anyio.lowlevel.checkpoint()
                     continue
-                # A worker waits for its answer. One that does not would have us answer without end.
+                # A worker must wait for the answer to a call. Otherwise a hostile one could queue calls without end.
                 if self._frames or self._child.has_output or self._child.unsent_bytes:
-                    raise WireError(f"{frame.kind.name}, and more without waiting")  # noqa: TRY301
+                    raise ProtocolError(f"{frame.kind.name}, and more without waiting")  # noqa: TRY301
                 if frame.kind is FrameKind.DONE:
                     return frame.text
                 operation, _, text = frame.text.partition("\n")
@@ -180,8 +184,8 @@ class WorkerProcess:
                     self._send(FrameKind.REFUSAL, error_text(exc).encode("utf-8", "backslashreplace"))
                 else:
                     self._send(FrameKind.ANSWER, answer.encode())
-        except WireError as exc:
-            raise self._broke_protocol(exc) from exc
+        except ProtocolError as exc:
+            raise self._protocol_broken(exc) from exc
 
     async def aclose(self) -> None:
         if self._closed:
@@ -190,7 +194,7 @@ class WorkerProcess:
         with anyio.move_on_after(EXIT_TIMEOUT_S, shield=True) as scope:
             await self._child.aclose()
         if scope.cancelled_caught:
-            log.warning("worker %d is still there %s s after it was killed", self.pid, EXIT_TIMEOUT_S)
+            log.warning("worker %d is still running %s s after it was killed", self.pid, EXIT_TIMEOUT_S)
         self._stderr.close()
 
     def _send(self, kind: FrameKind, body: bytes) -> None:
@@ -199,9 +203,9 @@ class WorkerProcess:
     async def _expect(self, *kinds: FrameKind) -> Frame:
         frame = await self._receive()
         if frame.kind is FrameKind.DIED:
-            raise GuestDied(frame.body[:LAST_WORDS_BYTES].decode(errors="replace"))
+            raise GuestDied(frame.body[:STDERR_TAIL_BYTES].decode(errors="replace"))
         if frame.kind not in kinds:
-            raise WireError(f"{frame.kind.name} where {' or '.join(kind.name for kind in kinds)} belongs")
+            raise ProtocolError(f"{frame.kind.name} instead of {' or '.join(kind.name for kind in kinds)}")
         return frame
 
     async def _receive(self) -> Frame:
@@ -214,39 +218,39 @@ class WorkerProcess:
         return self._frames.popleft()
 
     async def _died(self) -> GuestDied:
-        """Why the pipe ended: the process's exit, and the last it wrote to its stderr."""
+        """The reason why the pipe closed: how the process ended, and the end of its stderr."""
         code: int | None = None
-        with anyio.move_on_after(LAST_BREATH_S, shield=True):
+        with anyio.move_on_after(EXIT_CODE_WAIT_S, shield=True):
             code = await self._child.wait()
         if code is None:
             self._child.kill()
-            how = "closed its pipe and went on"
+            how = "closed its pipe but did not exit"
         elif code < 0:
             how = f"was killed by {_signal_name(-code)}"
         else:
             how = f"ended with exit code {code}"
-        return GuestDied(f"the sandbox process {how}{self._last_words()}")
+        return GuestDied(f"the sandbox process {how}{self._stderr_tail()}")
 
-    def _broke_protocol(self, exc: Exception) -> GuestDied:
+    def _protocol_broken(self, exc: Exception) -> GuestDied:
         log.warning("worker %d broke the protocol: %s", self.pid, exc)
-        return GuestDied(f"the sandbox process sent something that is not of the protocol{self._last_words()}")
+        return GuestDied(f"the sandbox process broke its protocol{self._stderr_tail()}")
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         if self._stderr.closed:
             return ""
         end = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, end - LAST_WORDS_BYTES))
-        words = self._stderr.read(LAST_WORDS_BYTES).decode(errors="replace").strip()
-        return f": {words}" if words else ""
+        self._stderr.seek(max(0, end - STDERR_TAIL_BYTES))
+        tail = self._stderr.read(STDERR_TAIL_BYTES).decode(errors="replace").strip()
+        return f": {tail}" if tail else ""
 
 
 def _printed(frame: Frame) -> tuple[int, str]:
     if not frame.body or frame.body[0] not in (1, 2):
-        raise WireError("printed text without a channel")
+        raise ProtocolError("printed text without a channel")
     try:
         return frame.body[0], frame.body[1:].decode()
     except UnicodeDecodeError as exc:
-        raise WireError("printed text is not UTF-8") from exc
+        raise ProtocolError("printed text is not UTF-8") from exc
 
 
 def _signal_name(number: int) -> str:

@@ -158,7 +158,7 @@ async def test_without_a_place_to_keep_it_the_guest_is_compiled_for_this_process
         async with compiled_component(source, blocked / "cache", compilations) as path:
             assert path.exists()
     assert not path.exists()
-    assert "compiled anew for this process" in caplog.text
+    assert "compiled again for this process only" in caplog.text
 
 
 async def test_several_that_compile_at_once_all_get_a_whole_file(

@@ -52,7 +52,7 @@ def test_without_permission_the_cure_is_the_devices_group(tmp_path: Path, monkey
         os.chown(device, 0, 1)
     said = hypervisor.device_obstacle((tmp_path / "mshv", device))
     assert said is not None
-    assert "this user may not open" in said
+    assert "this user cannot open" in said
     if os.geteuid() == 0:
         assert "sudo usermod -aG daemon $USER" in said
 
@@ -73,7 +73,7 @@ def test_without_permission_and_without_a_group_that_has_it_the_group_is_not_rec
 
 def test_on_another_platform_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert "Hyperlight runs on Linux and Windows on x86-64, and this is " in (hypervisor.obstacle() or "")
+    assert "Hyperlight needs Linux or Windows on x86-64, and this is " in (hypervisor.obstacle() or "")
 
 
 @linux

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from codeact_bridges.errors import EngineUnavailable, GuestDied, TooBusy
-from codeact_bridges.sandbox import pool as pools
+from codeact_bridges.sandbox import pool as pool_module
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost, Worker
 
@@ -88,7 +88,7 @@ async def test_a_spare_worker_is_there_before_anybody_asks(launcher: Launcher) -
 async def test_behind_a_run_that_goes_on_the_next_worker_is_started(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "SPARE_AFTER_S", 0.01)
+    monkeypatch.setattr(pool_module, "SPARE_AFTER_S", 0.01)
     async with opened(launcher) as pool, pool.worker() as worker:
         assert worker is launcher.started[0]
         while len(launcher.started) < 2:
@@ -98,7 +98,7 @@ async def test_behind_a_run_that_goes_on_the_next_worker_is_started(
 async def test_beside_a_run_that_has_just_begun_none_is_started(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
     async with opened(launcher) as pool, pool.worker():
         await anyio.wait_all_tasks_blocked()
         assert len(launcher.started) == 1
@@ -107,7 +107,7 @@ async def test_beside_a_run_that_has_just_begun_none_is_started(
 async def test_a_run_that_has_to_wait_has_the_next_worker_started_at_once(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
     async with opened(launcher) as pool:
         launcher.started[0].may_renew = anyio.Event()
         async with pool.worker():
@@ -119,7 +119,7 @@ async def test_a_run_that_has_to_wait_has_the_next_worker_started_at_once(
 async def test_beside_the_very_first_worker_none_is_started(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "SPARE_AFTER_S", GUARD_S)
+    monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
     launcher.may_start = anyio.Event()
     async with opened(launcher) as pool, anyio.create_task_group() as tasks:
         tasks.start_soon(_take_and_give_back, pool)
@@ -190,7 +190,7 @@ async def test_a_worker_that_cannot_be_renewed_is_replaced(
 
 
 async def test_a_renewal_that_takes_for_ever_is_given_up(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "RENEW_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(pool_module, "RENEW_TIMEOUT_S", 0.01)
     async with opened(launcher, max_workers=1) as pool:
         launcher.started[0].may_renew = anyio.Event()
         async with pool.worker():
@@ -228,7 +228,7 @@ async def test_one_run_more_than_may_wait_is_refused_at_once(launcher: Launcher)
         for _ in range(2):
             tasks.start_soon(_take_and_give_back, pool)
         await anyio.wait_all_tasks_blocked()
-        with pytest.raises(TooBusy, match="1 runs are under way and 2 wait already"):
+        with pytest.raises(TooBusy, match="1 runs are active and 2 are waiting"):
             async with pool.worker():
                 pass
 
@@ -291,7 +291,7 @@ async def test_a_run_learns_why_no_worker_could_be_started(launcher: Launcher) -
 async def test_idle_workers_beyond_the_spare_ones_are_let_go(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "IDLE_S", 0.01)
+    monkeypatch.setattr(pool_module, "IDLE_S", 0.01)
     async with opened(launcher, spare=1, max_workers=3) as pool:
         async with AsyncExitStack() as burst:
             for _ in range(3):

@@ -16,7 +16,7 @@ import pytest
 import scripted_worker
 
 from codeact_bridges.errors import BudgetSpent, EngineUnavailable, GuestDied
-from codeact_bridges.sandbox import worker_process as process
+from codeact_bridges.sandbox import worker_process
 from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup, worker_command
 
 GUARD_S = 20
@@ -108,7 +108,7 @@ async def test_what_a_library_prints_does_not_get_between_the_frames(worker: Wor
     ],
 )
 async def test_a_worker_that_breaks_the_protocol_is_not_believed_any_more(worker: WorkerProcess, name: str) -> None:
-    with pytest.raises(GuestDied, match="something that is not of the protocol"):
+    with pytest.raises(GuestDied, match="the sandbox process broke its protocol"):
         await act(worker, name)
 
 
@@ -194,7 +194,7 @@ async def test_closing_twice_is_closing_once(worker: WorkerProcess) -> None:
 
 
 async def test_a_worker_that_is_not_ready_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "START_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(worker_process, "START_TIMEOUT_S", 0.1)
     with pytest.raises(EngineUnavailable, match="was not ready after"):
         await WorkerProcess.start(SETUP, [sys.executable, "-c", "import sys; sys.stdin.read()"])
 

@@ -1,1 +1,1 @@
-"""What runs inside a worker process. Imports nothing heavy."""
+"""The code that runs inside a worker process. Must import nothing heavy."""

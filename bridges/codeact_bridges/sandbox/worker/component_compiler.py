@@ -1,4 +1,4 @@
-"""Compiles the guest component in a process of its own: the server goes on answering. Run by `component_cache.py`."""
+"""Compile the guest component in a separate process, so that the server stays responsive. Run by `component_cache`."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,6 @@ from codeact_bridges.sandbox.worker.wasmtime_engine import compile_component
 
 
 def main() -> None:
-    """`… -- SOURCE TARGET`."""
+    """Compile SOURCE into TARGET, the arguments after `--`."""
     source, target = sys.argv[sys.argv.index("--") + 1 :]
     compile_component(Path(source), Path(target))

@@ -1,11 +1,11 @@
 """The frames between the host and a worker. Pure: bytes in, frames out. Used on both sides.
 
-A frame is a length (4 bytes, big-endian, of what follows), a kind (1 byte) and a body. The conversation:
+A frame is a length (4 bytes, big-endian, of the rest of the frame), a kind (1 byte) and a body. The protocol:
 
-    host    SETUP                 START                     ANSWER | REFUSAL               RENEW | START …
-    worker          READY | DIED         PRINTED* (ASK …                     )* DONE | DIED        READY …
+    host    SETUP                 START                      ANSWER | REFUSAL               RENEW | START …
+    worker          READY | DIED         PRINTED* (CALL …                     )* DONE | DIED        READY …
 
-A worker asks one question at a time and waits, so an answer needs no number.
+A worker makes one call at a time and waits for its answer, so answers need no number.
 """
 
 from collections.abc import Generator
@@ -16,7 +16,7 @@ HEADER_BYTES = 5
 
 
 class FrameKind(IntEnum):
-    """What a frame's body holds."""
+    """The kind of a frame. Each comment describes the frame's body."""
 
     SETUP = 1
     """JSON: the engine's name and its settings."""
@@ -27,21 +27,21 @@ class FrameKind(IntEnum):
     REFUSAL = 4
     """JSON text of an error object."""
     READY = 5
-    """JSON: engine, isolation, versions. A fresh guest waits."""
-    ASK = 6
+    """JSON: engine, isolation, versions, hardening. A fresh guest is ready."""
+    CALL = 6
     """The operation, a line feed, its arguments as JSON text."""
     PRINTED = 7
     """The channel (1 byte: 1 stdout, 2 stderr), then UTF-8 text."""
     DONE = 8
-    """JSON text: what the guest gave to `run.end`."""
+    """JSON text: the outcome that the guest passed to `run.end`."""
     RENEW = 10
-    """Empty: make a fresh guest."""
+    """Empty: create a fresh guest."""
     DIED = 9
-    """UTF-8 text: why there is no guest any more."""
+    """UTF-8 text: the reason why the guest is gone."""
 
 
-class WireError(Exception):
-    """The other side broke the protocol; nothing it sends is to be believed any more."""
+class ProtocolError(Exception):
+    """The other side broke the protocol. Nothing more that it sends may be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class Frame:
 
     @property
     def text(self) -> str:
-        """The body as UTF-8.
+        """The body decoded as UTF-8.
 
         Raises:
-            WireError: it is not.
+            ProtocolError: the body is not UTF-8.
         """
         try:
             return self.body.decode()
         except UnicodeDecodeError as exc:
-            raise WireError(f"{self.kind.name} is not UTF-8") from exc
+            raise ProtocolError(f"{self.kind.name} is not UTF-8") from exc
 
 
 def encode(kind: FrameKind, body: bytes) -> bytes:
@@ -78,23 +78,23 @@ class FrameReader:
         self._at = 0
 
     def feed(self, data: bytes) -> Generator[Frame]:
-        """The frames that `data` completes.
+        """Yield the frames that `data` completes.
 
         Raises:
-            WireError: a frame is empty, too long or of no known kind.
+            ProtocolError: a frame is empty, too long or of an unknown kind.
         """
         self._buffer += data
         while len(self._buffer) - self._at >= HEADER_BYTES:
             length = int.from_bytes(self._buffer[self._at : self._at + 4], "big")
             if not 1 <= length <= self._limit:
-                raise WireError(f"a frame of {length:,} bytes, where 1 to {self._limit:,} are allowed")
+                raise ProtocolError(f"a frame of {length:,} bytes, where 1 to {self._limit:,} are allowed")
             end = self._at + 4 + length
             if len(self._buffer) < end:
                 break
             try:
                 kind = FrameKind(self._buffer[self._at + 4])
             except ValueError as exc:
-                raise WireError(f"a frame of unknown kind: {exc}") from exc
+                raise ProtocolError(f"a frame of unknown kind: {exc}") from exc
             body = bytes(self._buffer[self._at + HEADER_BYTES : end])
             self._at = end
             yield Frame(kind, body)

@@ -1,7 +1,8 @@
-"""What a worker gives up. Linux has most of it; elsewhere there is less to give up, and the report says so.
+"""Hardening of a worker in two steps, with a report of the measures in force and those not available.
 
-In two steps: before the engine is loaded (`harden`), and when everything is loaded and nothing more needs to be
-opened (`seal`). After `seal` a worker can compute, talk over the pipes it has, and end.
+`harden` runs before the engine is loaded. `seal` runs when everything is loaded and nothing more needs to be opened;
+after it a worker can only compute, use its pipes, and exit. Linux has all measures, other systems have fewer.
+The system call filter is in `seccomp`, the ruleset for files and sockets in `landlock`.
 """
 
 import ctypes
@@ -12,43 +13,43 @@ from codeact_bridges.sandbox.worker.landlock import install_landlock
 from codeact_bridges.sandbox.worker.seccomp import PR_SET_PDEATHSIG, install_seccomp
 
 STDERR_BYTES = 1 << 20
-"""Longest file a worker may write: its stderr is one, and the only one."""
+"""Limit for the size of a file that a worker writes. Its only file is its stderr."""
 
 DESCRIPTORS = 64
-"""A worker has its pipes and stderr; Hyperlight adds those of its VM and of an event loop, about 20."""
+"""Limit for open descriptors. A worker has its pipes and stderr; Hyperlight adds about 20 for its VM and event loop."""
 
 _SIGKILL = 9
 _PR_SET_NO_NEW_PRIVS = 38
 
 
 class Hardening:
-    """What holds, and what could not be had, in words for the operator."""
+    """The measures in force, and those not available with the reason. Worded for the operator."""
 
     def __init__(self) -> None:
         self.applied: list[str] = []
         self.missing: list[str] = []
 
-    def note(self, what: str, why_not: str | None) -> None:
-        """Write one measure down."""
+    def note(self, measure: str, why_not: str | None) -> None:
+        """Add one measure to the report. `why_not` is the reason if it is not in force."""
         if why_not is None:
-            self.applied.append(what)
+            self.applied.append(measure)
         else:
-            self.missing.append(f"{what}: {why_not}")
+            self.missing.append(f"{measure}: {why_not}")
 
 
 def harden(parent_pid: int) -> Hardening:
-    """The first step, before the engine is loaded. Ends the process if its parent has gone already."""
+    """The first step, before the engine is loaded. Exits if the parent process has already ended."""
     report = Hardening()
-    os.environ.clear()  # Python itself sets LC_CTYPE in an empty one
+    os.environ.clear()  # Python sets LC_CTYPE in an empty environment
     report.note("empty environment", None)
     if sys.platform == "linux":
         report.note("dies with its parent", _prctl(PR_SET_PDEATHSIG, _SIGKILL))
         report.note("no new privileges", _prctl(_PR_SET_NO_NEW_PRIVS, 1))
         if os.getppid() != parent_pid:
-            sys.exit(0)  # the parent went before the signal was set
+            sys.exit(0)  # the parent ended before the signal was set
     else:
-        for what in ("dies with its parent", "no new privileges"):
-            report.note(what, f"{sys.platform} has no such thing")
+        for measure in ("dies with its parent", "no new privileges"):
+            report.note(measure, f"{sys.platform} has no such thing")
     if sys.platform != "win32":
         import resource
 
@@ -62,7 +63,7 @@ def harden(parent_pid: int) -> Hardening:
 
 
 def seal(report: Hardening) -> None:
-    """The second step, when all is loaded. Call it in the thread that serves the guest."""
+    """The second step, when everything is loaded. Must be called in the thread that serves the guest."""
     if sys.platform != "win32":
         import resource
 

@@ -1,9 +1,9 @@
 """The `hyperlight` engine: the stock guest of `hyperlight-sandbox` in a micro-VM. Runs inside a worker.
 
-Boots once: the guest takes our runtime and the common standard library from here, then a snapshot is taken, to which
-the VM is restored after every run. It has no folder and no host to call; its one power is the door, whose other end is
-`guest/runtime/hyperlight_entry.py`.
-A guest that aborted is not restored, although most could be: the worker ends, and another takes its place.
+The guest boots once: it loads our runtime and the common standard library from here. Then a snapshot is taken, to which
+the VM is restored after every run. The guest has no folders and no network; its only capability is the host channel,
+whose guest end is `guest/runtime/hyperlight_entry.py`.
+A guest that aborted is not restored, although most could be: the worker ends and is replaced.
 """
 
 import base64
@@ -18,19 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from codeact_bridges.guest.images import RUNTIME, STANDARD_LIBRARY
-from codeact_bridges.sandbox.worker.engine import Ask, GuestTrap, Print, Refusal, too_long
+from codeact_bridges.sandbox.worker.engine import Call, GuestTrap, Print, Refusal, too_long
 
 PIECE_CHARS = 128_000
-"""Of an answer, in one piece: at most 512 kB. The guest aborts at 1 MB with this heap, at more with a larger one."""
+"""Characters of one piece of an answer: at most 512 kB. With this heap the guest aborts at 1 MB; a larger heap allows
+more."""
 
-BEGIN_CHARS = 4_000
-"""Up to this length the program comes along with the call that runs it, which saves an exit from the micro-VM."""
+INLINE_PROGRAM_CHARS = 4_000
+"""Programs up to this length are passed in the call that runs them, which saves an exit from the micro-VM."""
 
 HEAP_MIB = 8
-"""Hyperlight's own buffers and allocations; with 4 the VM does not start. What programs use is the scratch memory."""
+"""For Hyperlight's own buffers and allocations; with 4 the VM does not start. Programs use the scratch memory."""
 
 LIBRARY_MIB = 32
-"""Of `memory_mib`, what Python and the library take and no run writes to: it lies beside the scratch memory."""
+"""The part of `memory_mib` that Python and the library take. No run writes to it; it lies beside the scratch memory."""
 
 OUT_OF_MEMORY = ("out of physical memory", "memory allocation of")
 
@@ -39,7 +40,7 @@ _WARM_UP = "_warm_up()"
 
 
 class HyperlightEngine:
-    """See `engines.Engine`."""
+    """See `engine.Engine`."""
 
     name = "hyperlight"
     isolation = "hardware-isolated micro-VM (Hyperlight)"
@@ -49,7 +50,7 @@ class HyperlightEngine:
         self.versions: dict[str, str] = {}
         self._memory_mib = memory_mib
         self._message_bytes = message_bytes
-        self._door = _Door(self._answer_boot, _discard, message_bytes)
+        self._endpoint = _HostEndpoint(self._answer_boot, _discard, message_bytes)
         self._clean = False
 
     def load(self) -> None:
@@ -62,13 +63,12 @@ class HyperlightEngine:
             heap_size=f"{HEAP_MIB}Mi",
             stack_size=f"{self._memory_mib - LIBRARY_MIB + HEAP_MIB}Mi",
         )
-        self._sandbox.register_tool("host", self._door.dispatch)
+        self._sandbox.register_tool("host", self._endpoint.dispatch)
         with zipfile.ZipFile(STANDARD_LIBRARY) as self._library:
             self._names = frozenset(self._library.namelist())
             self._run((RUNTIME / "hyperlight_entry.py").read_text(encoding="utf-8"))
-        self._snapshot = (
-            self._sandbox.snapshot()
-        )  # to be restored at once, which gives back the memory that booting took
+        # `fresh` restores it at once, which returns the memory that booting took.
+        self._snapshot = self._sandbox.snapshot()
 
     def fresh(self) -> None:
         if not self._clean:
@@ -76,17 +76,17 @@ class HyperlightEngine:
         self._clean = True
 
     def warm_up(self) -> None:
-        self._door.open(_answer_warm_up, _discard)
+        self._endpoint.open(_answer_warm_up, _discard)
         try:
             self._run(_WARM_UP)
         except GuestTrap:
             self._sandbox.restore(self._snapshot)
 
-    def run(self, call: Ask, print_: Print) -> None:
+    def run(self, call: Call, print_: Print) -> None:
         self._clean = False
-        self._door.open(call, print_)
+        self._endpoint.open(call, print_)
         begin = call("run.begin", "null")
-        self._run(_MAIN.format(repr(begin) if len(begin) <= BEGIN_CHARS else ""))
+        self._run(_MAIN.format(repr(begin) if len(begin) <= INLINE_PROGRAM_CHARS else ""))
 
     def _run(self, code: str) -> None:
         try:
@@ -98,37 +98,35 @@ class HyperlightEngine:
                 raise
             raise GuestTrap(f"the sandbox itself failed: {exc}") from exc
         if done.exit_code == -1:
-            raise GuestTrap(
-                f"the program used a system call that this sandbox does not survive ({_short(done.stderr)})"
-            )
+            raise GuestTrap(f"the program used a system call that crashes this sandbox ({_short(done.stderr)})")
         if done.exit_code != 0:
             raise GuestTrap(f"the guest ended with exit code {done.exit_code} ({_short(done.stderr)})")
 
-    def _cause_of_death(self, said: str) -> str:
-        """A reason that does not change with Hyperlight's words, which follow in brackets."""
-        if any(words in said.lower() for words in OUT_OF_MEMORY):
+    def _cause_of_death(self, error: str) -> str:
+        """The reason in our own words, which stay the same when Hyperlight's change. Its error follows in brackets."""
+        if any(words in error.lower() for words in OUT_OF_MEMORY):
             return f"the program ran out of memory ({self._memory_mib} MiB)"
-        if "Failed to create sandbox" in said:
-            return said
-        if self._door.exit_code is not None:
-            return f"the program ended the interpreter with os._exit({self._door.exit_code})"
+        if "Failed to create sandbox" in error:
+            return error
+        if self._endpoint.exit_code is not None:
+            return f"the program ended the interpreter with os._exit({self._endpoint.exit_code})"
         return (
-            f"the program crashed the interpreter: recursion too deep inside it, an abort or a signal ({_short(said)})"
+            f"the program crashed the interpreter: recursion too deep inside it, an abort or a signal ({_short(error)})"
         )
 
     def _answer_boot(self, operation: str, text: str) -> str:
-        asked = json.loads(text)
+        arguments = json.loads(text)
         if operation == "modules.get":
-            return json.dumps(self._module(asked["name"]))
+            return json.dumps(self._module(arguments["name"]))
         if operation != "boot.begin":
-            raise GuestTrap(f"the guest asks for {operation} while it boots")
-        made_for = self._library.comment.decode()
-        if asked["magic"] != made_for:
+            raise GuestTrap(f"the guest called {operation} while it boots")
+        expected = self._library.comment.decode()
+        if arguments["magic"] != expected:
             raise Refusal(
-                f"the guest's Python {asked['python']} has the magic number {asked['magic']}, "
-                f"the standard library that was built for it {made_for}"
+                f"the guest's Python {arguments['python']} has the magic number {arguments['magic']}, "
+                f"but the standard library was built for {expected}"
             )
-        self.versions["python"] = asked["python"]
+        self.versions["python"] = arguments["python"]
         return "null"
 
     def _module(self, name: str) -> dict[str, Any] | None:
@@ -141,27 +139,30 @@ class HyperlightEngine:
         return None
 
 
-class _Door:
-    """The host's end of `guest/runtime/hyperlight_entry.py`: puts the guest's pieces together and cuts the answers."""
+class _HostEndpoint:
+    """The host's end of the channel to `guest/runtime/hyperlight_entry.py`.
 
-    def __init__(self, call: Ask, print_: Print, message_bytes: int) -> None:
-        self._ask, self._print = call, print_
+    Joins the pieces of the guest's messages and cuts the answers into pieces.
+    """
+
+    def __init__(self, call: Call, print_: Print, message_bytes: int) -> None:
+        self._call, self._print = call, print_
         self._message_bytes = message_bytes
         self._pieces: list[str] = []
         self._size = 0
         self._status, self._rest = "=", ""
         self.exit_code: str | None = None
-        """What the program gave to `os._exit`."""
+        """The program's argument to `os._exit`, if it has called that."""
 
-    def open(self, call: Ask, print_: Print) -> None:
-        """Begin a run."""
-        self._ask, self._print = call, print_
+    def open(self, call: Call, print_: Print) -> None:
+        """Start a run: reset the channel and set its handlers."""
+        self._call, self._print = call, print_
         self._pieces, self._size = [], 0
         self._status, self._rest = "=", ""
         self.exit_code = None
 
     def dispatch(self, **message: Any) -> str:
-        """The one callback. An exception would reach the program, with our words and paths in it."""
+        """The only callback. Exits on an error, because an exception would show the program our texts and paths."""
         try:
             return self._answer(message["m"])
         except BaseException as exc:  # noqa: BLE001
@@ -171,7 +172,7 @@ class _Door:
     def _answer(self, message: str) -> str:
         kind, text = message[0], message[1:]
         if kind == "a":
-            self._end_of_question(text)
+            self._end_of_call(text)
             return self._next_piece()
         if kind == "t":
             return str(time.monotonic_ns())
@@ -187,15 +188,15 @@ class _Door:
             self._print(int(kind), text)
         return ""
 
-    def _end_of_question(self, last: str) -> None:
+    def _end_of_call(self, last: str) -> None:
         operation, _, text = ("".join(self._pieces) + last).partition("\n")
-        # Of a message in one piece the run sees to it; of one that was too long, pieces are missing.
+        # A message in one piece has size 0 here: `call` checks its length. Of several pieces, some may be dropped.
         size = self._size and self._size + len(last.encode()) - len(operation.encode()) - 1
         self._pieces, self._size = [], 0
         try:
             if size > self._message_bytes:
                 raise too_long(operation, size, self._message_bytes)
-            self._status, self._rest = "=", self._ask(operation, text)
+            self._status, self._rest = "=", self._call(operation, text)
         except Refusal as refusal:
             self._status, self._rest = "!", str(refusal)
 
@@ -205,10 +206,10 @@ class _Door:
 
 
 def guest_image() -> Path:
-    """The stock guest. Importing `python_guest.path` for it would copy 43 MB into the user's cache.
+    """The path of the stock guest. Importing `python_guest.path` would copy its 43 MB into the user's cache.
 
     Raises:
-        GuestTrap: it is not installed.
+        GuestTrap: the guest is not installed.
     """
     spec = find_spec("python_guest")
     for folder in (spec.submodule_search_locations if spec is not None else None) or ():
@@ -219,7 +220,7 @@ def guest_image() -> Path:
 
 
 def _hypervisor() -> str:
-    """The one that Hyperlight takes: it prefers Microsoft's."""
+    """The hypervisor that Hyperlight uses: it prefers Microsoft's."""
     if sys.platform == "win32":
         return "Windows Hypervisor Platform"
     return "MSHV" if Path("/dev/mshv").exists() else "KVM"
@@ -234,5 +235,5 @@ def _discard(_: int, __: str) -> None:
 
 
 def _short(text: str) -> str:
-    said = " ".join(text.split())
-    return said if len(said) <= 300 else f"{said[:299]}…"
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else f"{line[:299]}…"

@@ -1,6 +1,6 @@
-"""The worker process: holds one sandbox, and nothing else. Run by `process.py`; see `wire.py` for the conversation.
+"""The worker process, which holds one sandbox and nothing else. Started by `worker_process`; `frames` has the protocol.
 
-Imports the standard library, the wire and one engine: a worker's start and memory are paid for every sandbox.
+Imports only the standard library, the frames and one engine: every sandbox pays for a worker's start and memory.
 """
 
 import json
@@ -14,29 +14,30 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from codeact_bridges.sandbox.worker.engine import Engine, GuestTrap, Refusal, too_long
-from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, WireError, encode
+from codeact_bridges.sandbox.worker.frames import Frame, FrameKind, FrameReader, ProtocolError, encode
 from codeact_bridges.sandbox.worker.hardening import Hardening, harden, seal
 
 READ_BYTES = 1 << 18
 CONTROL_BYTES = 64_000
-"""Room for the operation's name and the frame around a message."""
-NOBODY_WAITS_S = 0.02
-"""After this, nobody waits for the fresh guest: a run that waits begins within 1 ms, in an emulated machine 10 ms."""
+"""Added to the message limit, for the operation's name and the frame."""
+WARM_UP_AFTER_S = 0.02
+"""If no run has started by then, none is waiting for this guest, and there is time to warm it up: a waiting run starts
+within 1 ms, in an emulated machine within 10 ms."""
 
-WATCH_S = 0.000_2
-"""How long an answer is watched for, before the worker sleeps until it comes. To be woken takes 0.05 ms and more where
-the processor is a virtual machine's, which is a third of a question's round trip. Where the last answer took longer, as
-a tool's does, the next is slept for at once; so a worker never burns more than this between two answers."""
+SPIN_S = 0.000_2
+"""How long the worker polls for an answer before it sleeps until it arrives. Waking up takes 0.05 ms and more on a
+virtual machine's processor, a third of a call's round trip. If the last answer took longer, as a tool call's does, the
+worker sleeps at once; so it never spins for longer than this between two answers."""
 
 
 def main(make_engine: Callable[[dict[str, Any]], Engine] | None = None) -> None:
     """Serve runs until the host closes the pipe."""
-    wire_in, wire_out = os.dup(0), os.dup(1)
+    pipe_in, pipe_out = os.dup(0), os.dup(1)
     devnull = os.open(os.devnull, os.O_RDWR)
     os.dup2(devnull, 0)
-    os.dup2(2, 1)  # whatever a library prints must not end up between the frames
+    os.dup2(2, 1)  # text that a library prints must not get between the frames
     os.close(devnull)
-    pipe = _Pipe(wire_in, wire_out)
+    pipe = _Pipe(pipe_in, pipe_out)
     setup = json.loads(pipe.expect(FrameKind.SETUP).text)
     pipe.limit(setup["message_bytes"] + CONTROL_BYTES)
     hardening = harden(setup["parent_pid"])
@@ -68,17 +69,17 @@ def _serve(pipe: "_Pipe", engine: Engine, hardening: Hardening, message_bytes: i
         seal(hardening)
         while True:
             engine.fresh()
-            about = {
+            info = {
                 "engine": engine.name,
                 "isolation": engine.isolation,
                 "versions": engine.versions,
                 "hardened": hardening.applied,
                 "not_hardened": hardening.missing,
             }
-            pipe.send(FrameKind.READY, json.dumps(about).encode())
-            if not pipe.comes_within(NOBODY_WAITS_S):
+            pipe.send(FrameKind.READY, json.dumps(info).encode())
+            if not pipe.has_input_within(WARM_UP_AFTER_S):
                 engine.warm_up()
-            # A session runs one program after the other in the same guest; RENEW asks for a fresh one.
+            # A session runs several programs in the same guest; RENEW requests a fresh one.
             while (frame := pipe.expect(FrameKind.START, FrameKind.RENEW)).kind is FrameKind.START:
                 run = _Run(pipe, frame.text, message_bytes)
                 engine.run(run.call, run.printed)
@@ -87,13 +88,13 @@ def _serve(pipe: "_Pipe", engine: Engine, hardening: Hardening, message_bytes: i
                 pipe.send(FrameKind.DONE, run.outcome.encode())
     except GuestTrap as trap:
         pipe.send(FrameKind.DIED, str(trap).encode())
-    except (WireError, BrokenPipeError) as exc:
+    except (ProtocolError, BrokenPipeError) as exc:
         print(f"worker: {exc}", file=sys.stderr)  # noqa: T201
-    os._exit(0)  # no interpreter shutdown: a sandbox in an unknown state is best dropped with its process
+    os._exit(0)  # no interpreter shutdown: the sandbox may be in an unknown state, so it ends with its process
 
 
 class _Run:
-    """One run as the engine sees it: forwards the guest's questions, keeps its outcome."""
+    """One run, for the engine: forwards the guest's calls to the host and stores its outcome."""
 
     def __init__(self, pipe: "_Pipe", begin: str, message_bytes: int) -> None:
         self._pipe, self._begin, self._message_bytes = pipe, begin, message_bytes
@@ -108,8 +109,8 @@ class _Run:
         if operation == "run.end":
             self.outcome = text
             return "null"
-        self._pipe.send(FrameKind.ASK, operation.encode() + b"\n" + data)
-        answer = self._pipe.expect_soon(FrameKind.ANSWER, FrameKind.REFUSAL)
+        self._pipe.send(FrameKind.CALL, operation.encode() + b"\n" + data)
+        answer = self._pipe.expect_quickly(FrameKind.ANSWER, FrameKind.REFUSAL)
         if answer.kind is FrameKind.REFUSAL:
             raise Refusal(answer.text)
         return answer.text
@@ -119,12 +120,12 @@ class _Run:
 
 
 class _Pipe:
-    """Blocking frames. The end of the pipe is the end of the process."""
+    """Sends and receives frames, blocking. When the host closes the pipe, the process exits."""
 
-    def __init__(self, wire_in: int, wire_out: int) -> None:
-        self._in, self._out = wire_in, wire_out
+    def __init__(self, pipe_in: int, pipe_out: int) -> None:
+        self._in, self._out = pipe_in, pipe_out
         self._frames = self._read(FrameReader(CONTROL_BYTES))
-        self._came_soon = False
+        self._was_quick = False
 
     def limit(self, limit_bytes: int) -> None:
         self._frames = self._read(FrameReader(limit_bytes))
@@ -137,36 +138,36 @@ class _Pipe:
     def expect(self, *kinds: FrameKind) -> Frame:
         frame = next(self._frames)
         if frame.kind not in kinds:
-            raise WireError(f"{frame.kind.name} where {' or '.join(kind.name for kind in kinds)} belongs")
+            raise ProtocolError(f"{frame.kind.name} instead of {' or '.join(kind.name for kind in kinds)}")
         return frame
 
-    def expect_soon(self, *kinds: FrameKind) -> Frame:
-        """As `expect`, for what may come before this process would be asleep."""
+    def expect_quickly(self, *kinds: FrameKind) -> Frame:
+        """Like `expect`, but if the last frame was quick, poll for `SPIN_S` before going to sleep."""
         if sys.platform != "linux":
             return self.expect(*kinds)
-        began = time.monotonic()
-        if self._came_soon:
-            coming = select.poll()
-            coming.register(self._in, select.POLLIN)
-            while not coming.poll(0) and time.monotonic() - began < WATCH_S:
-                os.sched_yield()  # whoever else wants this processor has it, the host above all
+        started = time.monotonic()
+        if self._was_quick:
+            readable = select.poll()
+            readable.register(self._in, select.POLLIN)
+            while not readable.poll(0) and time.monotonic() - started < SPIN_S:
+                os.sched_yield()  # other processes may use this processor, above all the host
         frame = self.expect(*kinds)
-        self._came_soon = time.monotonic() - began < WATCH_S
+        self._was_quick = time.monotonic() - started < SPIN_S
         return frame
 
-    def comes_within(self, seconds: float) -> bool:
-        """Whether there is something to read by then. Always, where there is no telling."""
+    def has_input_within(self, seconds: float) -> bool:
+        """Whether there is something to read within `seconds`. Always true outside Linux, where it is not checked."""
         if sys.platform != "linux":
             return True
-        coming = select.poll()
-        coming.register(self._in, select.POLLIN)
-        return bool(coming.poll(seconds * 1_000))
+        readable = select.poll()
+        readable.register(self._in, select.POLLIN)
+        return bool(readable.poll(seconds * 1_000))
 
     def _read(self, reader: FrameReader) -> Iterator[Frame]:
         while data := os.read(self._in, READ_BYTES):
             yield from reader.feed(data)
-        _gone()
+        _exit()
 
 
-def _gone() -> NoReturn:
+def _exit() -> NoReturn:
     os._exit(0)

@@ -1,7 +1,7 @@
-"""The `wasmtime` engine: our own component, a new instance for every run. Runs inside a worker.
+"""The `wasmtime` engine: our own component, with a new instance for every run. Runs inside a worker.
 
-WASI gives the guest clocks and randomness. It has no folder, no environment, no arguments and an empty stdin; the
-socket functions, which Wasmtime's WASI brings along, are replaced by ones that refuse.
+WASI gives the guest clocks and random numbers. There are no folders, no environment variables, no arguments, and stdin
+is empty. The socket functions of Wasmtime's WASI are replaced by functions that refuse.
 """
 
 from collections import deque
@@ -11,14 +11,14 @@ from pathlib import Path
 import wasmtime
 from wasmtime import _ffi, component
 
-from codeact_bridges.sandbox.worker.engine import Ask, GuestTrap, Print, Refusal
+from codeact_bridges.sandbox.worker.engine import Call, GuestTrap, Print, Refusal
 
 WASM_STACK_BYTES = 64 << 20
-"""Of which CPython's parser and JSON reader use a few MiB before they raise an error of their own; at Wasmtime's
-default of 512 KiB `exec('(' * 200)` is a crash."""
+"""CPython's parser and JSON reader use a few MiB before they raise an error of their own. With Wasmtime's default of
+512 KiB, `exec('(' * 200)` crashes."""
 
 STACK_BYTES = 96 << 20
-"""The worker thread's stack: the guest's, and Wasmtime's own frames below it."""
+"""The stack of the worker's thread: the guest's stack plus Wasmtime's own frames."""
 
 _SOCKETS: tuple[tuple[str, str], ...] = (
     ("wasi:sockets/tcp-create-socket@0.2.0", "create-tcp-socket"),
@@ -28,10 +28,10 @@ _SOCKETS: tuple[tuple[str, str], ...] = (
 
 
 def engine_config() -> wasmtime.Config:
-    """What the component is compiled for; the compiled form loads only under the same."""
+    """The configuration for compiling and loading: a compiled component loads only with the same one."""
     config = wasmtime.Config()
     config.wasm_component_model = True
-    # Wasmtime refuses a stack larger than its async stack (2 MiB), for which the Python package has no property.
+    # Wasmtime refuses a stack larger than its async stack (2 MiB), which the Python package cannot configure.
     _ffi.dll.wasmtime_config_async_stack_size_set(config.ptr(), c_uint64(WASM_STACK_BYTES))
     config.max_wasm_stack = WASM_STACK_BYTES
     return config
@@ -44,7 +44,7 @@ def compile_component(source: Path, target: Path) -> None:
 
 
 class WasmtimeEngine:
-    """See `engines.Engine`."""
+    """See `engine.Engine`."""
 
     name = "wasmtime"
     isolation = "WebAssembly in a separate process (no hypervisor)"
@@ -54,10 +54,10 @@ class WasmtimeEngine:
         self.versions: dict[str, str] = {}
         self._compiled = compiled
         self._memory_bytes = memory_mib << 20
-        self._ask: Ask | None = None
+        self._call: Call | None = None
         self._print: Print | None = None
         self._refusal = ""
-        self._last_words: deque[bytes] = deque(maxlen=8)
+        self._last_output: deque[bytes] = deque(maxlen=8)
 
     def load(self) -> None:
         self._engine = wasmtime.Engine(engine_config())
@@ -73,12 +73,12 @@ class WasmtimeEngine:
                 with root.add_instance(interface) as instance:
                     instance.add_func(function, _refused)
             with root.add_instance("codeact:guest/host") as instance:
-                instance.add_func("call", self._on_ask)
+                instance.add_func("call", self._on_call)
                 instance.add_func("refusal", self._on_refusal)
                 instance.add_func("print", self._on_print)
 
     def fresh(self) -> None:
-        self._last_words.clear()
+        self._last_output.clear()
         self._store = wasmtime.Store(self._engine)
         self._store.set_limits(memory_size=self._memory_bytes)
         wasi = wasmtime.WasiConfig()
@@ -90,7 +90,7 @@ class WasmtimeEngine:
         self._export(instance, "warm-up")(self._store)
 
     def warm_up(self) -> None:
-        """Nothing: `fresh` has done it, in a fraction of the time that a program takes to come."""
+        """Nothing to do: `fresh` warms up already, in a fraction of the time until the next program arrives."""
 
     def _export(self, instance: component.Instance, name: str) -> component.Func:
         index = instance.get_export_index(self._store, name)
@@ -99,8 +99,8 @@ class WasmtimeEngine:
             raise GuestTrap(f"the guest component has no function {name!r}")
         return function
 
-    def run(self, call: Ask, print_: Print) -> None:
-        self._ask, self._print = call, print_
+    def run(self, call: Call, print_: Print) -> None:
+        self._call, self._print = call, print_
         try:
             self._run(self._store)
         except wasmtime.ExitTrap as exc:
@@ -108,15 +108,15 @@ class WasmtimeEngine:
         except wasmtime.WasmtimeError as exc:
             raise GuestTrap(self._cause_of_death(str(exc))) from exc
         finally:
-            self._ask = self._print = None
+            self._call = self._print = None
 
-    def _on_ask(self, _: wasmtime.StoreContext, operation: str, text: str) -> str:
+    def _on_call(self, _: wasmtime.StoreContext, operation: str, text: str) -> str:
         self._refusal = ""
-        if self._ask is None:
-            self._refusal = '{"type":"BridgeError","message":"no run is under way"}'
+        if self._call is None:
+            self._refusal = '{"type":"BridgeError","message":"no run is active"}'
             return ""
         try:
-            return self._ask(operation, text)
+            return self._call(operation, text)
         except Refusal as refusal:
             self._refusal = str(refusal)
             return ""
@@ -129,18 +129,18 @@ class WasmtimeEngine:
             self._print(channel, text)
 
     def _on_wasi_output(self, data: bytes) -> int:
-        """What the interpreter itself writes, past `sys.stderr`: its last words."""
-        self._last_words.append(data[:1000])
+        """Store the last output of the interpreter itself, which bypasses `sys.stderr`."""
+        self._last_output.append(data[:1000])
         return len(data)
 
     def _cause_of_death(self, trap: str) -> str:
-        said = b"".join(self._last_words).decode(errors="replace").strip()
+        output = b"".join(self._last_output).decode(errors="replace").strip()
         if "call stack exhausted" in trap:
             return "the program ran out of stack: recursion too deep inside the interpreter"
-        if "out of memory" in said.lower() or "MemoryError" in said:
+        if "out of memory" in output.lower() or "MemoryError" in output:
             return f"the program ran out of memory ({self._memory_bytes >> 20} MiB)"
-        last = trap.strip().rpartition("\n")[2].strip()
-        return f"the interpreter crashed: {last}" + (f" ({said[:500]})" if said else "")
+        last_line = trap.strip().rpartition("\n")[2].strip()
+        return f"the interpreter crashed: {last_line}" + (f" ({output[:500]})" if output else "")
 
 
 def _refused(_: wasmtime.StoreContext, *__: object) -> component.Variant:

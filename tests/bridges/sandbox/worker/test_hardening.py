@@ -1,7 +1,7 @@
-"""What a sealed worker is refused, and what it still needs: tried inside one, and read from the filter's program.
+"""The system calls that a sealed worker is refused, and those it needs: tried in a worker, and read from the filter.
 
-The program is interpreted here, so that arm64's is proved on any machine. Attempts on other processes and files are in
-`test_worker_process.py`.
+The filter's BPF program is interpreted here, so that arm64's is tested on any machine. Attempts on other processes and
+files are in `test_worker_process.py`.
 """
 
 import json
@@ -16,18 +16,16 @@ import scripted_worker
 
 from codeact_bridges.sandbox.worker import hardening
 from codeact_bridges.sandbox.worker.seccomp import (
-    _CLONE,
-    _CLONE3,
-    _NEWEST,
-    _SECCOMP,
+    ARCHITECTURES,
+    CLONE,
+    CLONE3,
     FORBIDDEN,
     FORBIDDEN_COMMANDS,
+    NEWEST,
     PRLIMIT,
     seccomp_filter,
 )
 from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup, worker_command
-
-# pyright: reportPrivateUsage=false
 
 GUARD_S = 20
 PID, OTHER_PID = 1234, 1235
@@ -46,13 +44,13 @@ NEEDED = {
     "clock_nanosleep": (230, 115), "getrandom": (318, 278), "epoll_pwait": (281, 22), "eventfd2": (290, 19),
     "dup": (32, 23), "memfd_create": (319, 279), "ftruncate": (77, 46), "exit": (60, 93), "exit_group": (231, 94),
 }  # fmt: skip
-"""What CPython, Wasmtime, Hyperlight and the C library do in a sealed worker, or may on some machine."""
+"""Calls that CPython, Wasmtime, Hyperlight and the C library make in a sealed worker, or may make on some machine."""
 
 
 def verdict(machine: str, call: int, *arguments: int) -> int:
-    """What the filter's program gives for a call."""
+    """The filter's verdict on a call, found by interpreting its BPF program."""
     words = [argument & (1 << 64) - 1 for argument in (*arguments, *[0] * (6 - len(arguments)))]
-    data = struct.pack("IIQ6Q", call, _SECCOMP[machine][1], 0, *words)
+    data = struct.pack("IIQ6Q", call, ARCHITECTURES[machine][1], 0, *words)
     program = [struct.unpack("HBBI", each) for each in seccomp_filter(machine, PID)]
     accumulator = at = 0
     while True:
@@ -79,8 +77,8 @@ def both(name: str) -> list[tuple[str, int]]:
     return [(machine, number) for machine, number in zip(MACHINES, numbers, strict=True) if number is not None]
 
 
-async def tried_in_a_worker(name: str) -> Any:
-    """What an act found, in a worker that was started for it; skips where nothing is sealed."""
+async def result_in_a_worker(name: str) -> Any:
+    """The result of an act in a new worker. Skips the test if this kernel has no seccomp filters."""
 
     class Host:
         async def call(self, operation: str, text: str) -> str:
@@ -104,8 +102,8 @@ async def tried_in_a_worker(name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def refusals() -> dict[str, str]:
-    """Every forbidden call's error, inside one worker."""
-    found: dict[str, str] = anyio.run(tried_in_a_worker, "refusals")
+    """The error of every forbidden call, tried in one worker."""
+    found: dict[str, str] = anyio.run(result_in_a_worker, "refusals")
     return found
 
 
@@ -119,7 +117,7 @@ def test_a_sealed_worker_is_refused(refusals: dict[str, str], name: str) -> None
 
 @linux
 async def test_a_sealed_worker_can_do_what_the_c_library_and_python_need() -> None:
-    assert await tried_in_a_worker("needs") == {
+    assert await result_in_a_worker("needs") == {
         "own limit": f"did it: {hardening.DESCRIPTORS}",
         "own processors": "did it: True",
         "import what there is not": "ModuleNotFoundError",
@@ -140,13 +138,13 @@ def test_the_filter_allows(name: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_call_that_is_newer_than_the_filter_is_not_there(machine: str) -> None:
-    assert verdict(machine, _NEWEST) == EPERM
-    assert {verdict(machine, _NEWEST + 1), verdict(machine, 0x3FFFFFFF)} == {ENOSYS}
+def test_a_call_that_is_newer_than_the_filter_does_not_exist(machine: str) -> None:
+    assert verdict(machine, NEWEST) == EPERM
+    assert {verdict(machine, NEWEST + 1), verdict(machine, 0x3FFFFFFF)} == {ENOSYS}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_of_limits_only_ones_own_can_be_read(machine: str) -> None:
+def test_a_worker_can_only_read_its_own_resource_limits(machine: str) -> None:
     call = PRLIMIT[MACHINES.index(machine)]
     assert verdict(machine, call, 0, 7, 0, 0x7FFF_0000_1000) == ALLOW
     assert verdict(machine, call, OTHER_PID, 7, 0, 0x7FFF_0000_1000) == EPERM
@@ -156,25 +154,25 @@ def test_of_limits_only_ones_own_can_be_read(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("name", FORBIDDEN_COMMANDS)
-def test_some_commands_are_refused_and_all_others_are_not(machine: str, name: str) -> None:
+def test_only_the_forbidden_commands_of_a_call_are_refused(machine: str, name: str) -> None:
     *numbers, argument, values = FORBIDDEN_COMMANDS[name]
     number = numbers[MACHINES.index(machine)]
 
-    def given(value: int) -> int:
+    def verdict_on(value: int) -> int:
         return verdict(machine, number, *[0] * argument, value)
 
-    assert {given(value) for value in values} == {EPERM}
-    assert {given(value | 1 << 32) for value in values} == {EPERM}  # of which the kernel takes 32 bits
+    assert {verdict_on(value) for value in values} == {EPERM}
+    assert {verdict_on(value | 1 << 32) for value in values} == {EPERM}  # the kernel uses the lower 32 bits
     # KVM_RUN, F_GETFD, PR_SET_NAME, and so on
-    assert {given(value) for value in (0xAE80, 0, 2, 3, 4, 15, 1030) if value not in values} == {ALLOW}
+    assert {verdict_on(value) for value in (0xAE80, 0, 2, 3, 4, 15, 1030) if value not in values} == {ALLOW}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_threads_may_be_started_and_processes_may_not(machine: str) -> None:
     column = MACHINES.index(machine)
-    assert verdict(machine, _CLONE[column], 0x10000) == ALLOW
-    assert verdict(machine, _CLONE[column], 17) == EPERM
-    assert verdict(machine, _CLONE3[column]) == ENOSYS
+    assert verdict(machine, CLONE[column], 0x10000) == ALLOW
+    assert verdict(machine, CLONE[column], 17) == EPERM
+    assert verdict(machine, CLONE3[column]) == ENOSYS
 
 
 @pytest.mark.parametrize(("machine", "call"), [("x86_64", 234), ("aarch64", 131)])
