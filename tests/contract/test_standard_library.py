@@ -1,4 +1,4 @@
-"""Every module of CPython's library is there and can be imported, but for those in this table. The README quotes it."""
+"""Every module of CPython's library is there and can be imported, but for those in this table, which bridges/programs.md repeats."""
 
 import json
 import zipfile

@@ -22,6 +22,7 @@ CLIENTS = {
     "cursor.mcp.json": "mcpServers",
     "vscode.mcp.json": "servers",
     "codex.config.toml": "mcp_servers",
+    "gemini_cli.settings.json": "mcpServers",
 }
 
 

@@ -148,35 +148,42 @@ async def measure_calls() -> None:
 
 def measure_tokens() -> None:
     try:
-        count: Callable[[str], int] = cast(Any, importlib.import_module("rs_bpe.bpe")).openai.o200k_base().count
+        tokens = tokenizer()
     except ImportError:
         sys.stdout.write("\nNo tokens are counted: pip install rs-bpe\n")
         return
     sys.stdout.write("\nTokens (o200k_base) of what a model reads before its first program\n\n")
     sys.stdout.write(f"{'tools':>6}{'plain tool lists':>20}{'execute_code':>16}{'plus one search':>18}\n")
     for number in (5, 50, 500, 2_000):
-        lists = listed(number)
-        plain = [
-            {
-                "name": f"{server}__{tool['name']}",
-                "description": tool["description"],
-                "input_schema": tool["inputSchema"],
-            }
-            for server, tools in lists.items()
-            for tool in tools
-        ]
-        catalog = catalog_of(lists)
-        ours = json.dumps(
-            {
-                "name": "execute_code",
-                "description": describe_execute_code(catalog),
-                "input_schema": input_schema(Limits()),
-            }
-        )
-        found = [_row(tool) for tool in catalog.search("open issues of a repository")]
-        told = f"{ours}\n{json.dumps(found)}\n{catalog.describe(found[0]['name'])}"
-        sys.stdout.write(f"{number:>6,}{count(json.dumps(plain)):>20,}{count(ours):>16,}{count(told):>18,}\n")
+        plain, ours, told = (tokens(text) for text in before_the_first_program(number))
+        sys.stdout.write(f"{number:>6,}{plain:>20,}{ours:>16,}{told:>18,}\n")
     sys.stdout.write("\nThe search's column has its ten rows and the description of the first.\n")
+
+
+def tokenizer() -> Callable[[str], int]:
+    """Counts tokens of o200k_base. Raises `ImportError` where it is not installed."""
+    count: Callable[[str], int] = cast(Any, importlib.import_module("rs_bpe.bpe")).openai.o200k_base().count
+    return count
+
+
+def before_the_first_program(number: int) -> tuple[str, str, str]:
+    """What a model reads of that many tools: as plain lists, as `execute_code`, and as that with one search."""
+    lists = listed(number)
+    plain = [
+        {"name": f"{server}__{tool['name']}", "description": tool["description"], "input_schema": tool["inputSchema"]}
+        for server, tools in lists.items()
+        for tool in tools
+    ]
+    catalog = catalog_of(lists)
+    ours = json.dumps(
+        {
+            "name": "execute_code",
+            "description": describe_execute_code(catalog),
+            "input_schema": input_schema(Limits()),
+        }
+    )
+    found = [_row(tool) for tool in catalog.search("open issues of a repository")]
+    return json.dumps(plain), ours, f"{ours}\n{json.dumps(found)}\n{catalog.describe(found[0]['name'])}"
 
 
 def _row(tool: CatalogTool) -> dict[str, str]:
