@@ -1,4 +1,4 @@
-"""HTTP as a program sees it, through a real guest: what it can do, and what it meets."""
+"""HTTP as a program sees it, through a real guest."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ def network(*rules: HostRule, **limits: Any) -> tuple[NetworkBridge, ...]:
 
 
 def site(seen: Seen) -> bytes:
-    """What the tests' programs visit."""
+    """The site that the tests' programs request."""
     path = seen.target.partition("?")[0]
     match path:
         case "/echo":
@@ -52,7 +52,7 @@ def site(seen: Seen) -> bytes:
             return http("hello")
 
 
-async def test_a_response_is_what_programs_expect_of_one(lab: Lab) -> None:
+async def test_a_response_has_the_attributes_that_programs_expect(lab: Lab) -> None:
     code = """
         params = {"q": "a b", "n": [1, 2], "none": None}
         r = http_request("GET", BASE + "/latin", params=params, headers={"X-Own": "yes"})
@@ -77,7 +77,7 @@ async def test_a_response_is_what_programs_expect_of_one(lab: Lab) -> None:
     assert served.requests[0].headers["x-own"] == "yes"
 
 
-async def test_bytes_arrive_as_they_are(lab: Lab) -> None:
+async def test_bytes_arrive_unchanged(lab: Lab) -> None:
     async with answering(site) as served:
         code = _at(served.url(), 'list(http_get(BASE + "/binary").content)')
         value = await lab.value(code, configured=network(loopback(served.port)))
@@ -146,7 +146,7 @@ async def test_a_download_goes_into_a_mounted_file(lab: Lab) -> None:
         ('http_get(URL, headers=[("Content-Type", "x/y")])', "GET", "", "x/y"),
     ],
 )
-async def test_what_a_program_sends_arrives(
+async def test_a_programs_request_arrives(
     lab: Lab, call: str, method: str, body: str, content_type: str | None
 ) -> None:
     async with answering(site) as served:
@@ -228,7 +228,7 @@ async def test_requests_run_concurrently(lab: Lab) -> None:
     assert 1 < served.connections <= 16
 
 
-async def test_what_no_rule_allows_raises_permission_error_with_the_rule(lab: Lab) -> None:
+async def test_a_request_that_no_rule_allows_raises_permission_error_with_the_rule(lab: Lab) -> None:
     async with answering(site) as served:
         configured = network(loopback(served.port))
         said = await lab.error('http_get("https://example.com/a")', configured=configured)
@@ -240,12 +240,12 @@ async def test_what_no_rule_allows_raises_permission_error_with_the_rule(lab: La
         'paths = ["/a"]',
     ]
     assert "PermissionError: GET https://example.com/a is not allowed." in said
-    assert "PermissionError: GET http://169.254.169.254/latest/meta-data (to which GET" in redirected
+    assert "PermissionError: GET http://169.254.169.254/latest/meta-data (redirected from GET" in redirected
 
 
 async def test_without_configuration_no_host_is_reachable_and_the_error_says_what_to_write(lab: Lab) -> None:
     said = await lab.error('http_get("https://example.com/a")')
-    assert "PermissionError: GET https://example.com/a is not allowed. The operator could allow it" in said
+    assert "PermissionError: GET https://example.com/a is not allowed. The operator can allow it" in said
     assert said.endswith("No host is allowed at present.\n")
 
 
@@ -254,7 +254,7 @@ async def test_without_configuration_no_host_is_reachable_and_the_error_says_wha
     [
         ('http_get("http://user:pw@127.0.0.1/")', "InvalidRequest: "),
         ('http_get("ftp://127.0.0.1/")', "InvalidRequest: "),
-        ('http_get(BASE, headers={"Host": "x"})', "InvalidRequest: the header Host is not for programs to set"),
+        ('http_get(BASE, headers={"Host": "x"})', "InvalidRequest: the header Host cannot be set by programs"),
         ('http_get(BASE, headers={"X": "a\\r\\nb"})', "InvalidRequest: "),
         ('http_get(BASE, headers={"X": "a\\ud800"})', "TypeError: "),
         ("http_get(7)", "TypeError: http_request: method and URL must be strings: write http_request"),
@@ -294,10 +294,10 @@ async def test_a_transport_failure_is_an_os_error_that_a_program_can_catch(lab: 
     async with answering(answer) as served:
         value = await lab.value(_at(served.url(), code), configured=network(loopback(served.port)))
     assert [each[:3] for each in value] == [["HttpError", True, False], ["HttpTimeout", True, True]]
-    assert value[1][3] == "not over after 0.3 s"
+    assert value[1][3] == "not finished after 0.3 s"
 
 
-async def test_what_the_host_injects_is_never_seen(lab: Lab) -> None:
+async def test_a_program_never_sees_injected_headers(lab: Lab) -> None:
     async with answering(site) as served:
         rule = loopback(served.port, headers={"Authorization": "Bearer hunter2-hunter2"})
         result = await lab.run(_at(served.url(), 'http_get(BASE + "/echo").text'), configured=network(rule))

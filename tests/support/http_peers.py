@@ -1,4 +1,4 @@
-"""What tests of the network share: servers on loopback that say exactly what a test wants, and a guest's side."""
+"""For tests of the network: servers on loopback that send exactly what a test wants, and a guest's side."""
 
 import datetime
 import ipaddress
@@ -31,7 +31,7 @@ Talk = Callable[[anyio.abc.ByteStream], Awaitable[None]]
 
 
 def rule(host: str, **written: Any) -> HostRule:
-    """A rule as the configuration would say it."""
+    """A rule as the configuration would define it."""
     spec = RuleSpec(host=host, **written)
     return spec.rule(spec.headers)
 
@@ -42,7 +42,7 @@ def loopback(port: int, **written: Any) -> HostRule:
 
 @dataclass
 class Seen:
-    """One request that a server got."""
+    """One request that a server received."""
 
     method: str
     target: str
@@ -65,7 +65,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Served]:
-    """A server whose every connection is one call of `talk`."""
+    """A server that handles each connection with one call of `talk`."""
     tcp = await anyio.create_tcp_listener(local_host="127.0.0.1")
     served = Served(tcp.extra(anyio.abc.SocketAttribute.local_port))
     listener: anyio.abc.Listener[anyio.abc.ByteStream] = tcp if tls is None else TLSListener(tcp, tls, False)
@@ -86,7 +86,7 @@ async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncGenerat
 
 @asynccontextmanager
 async def answering(answer: Callable[[Seen], bytes], tls: ssl.SSLContext | None = None) -> AsyncGenerator[Served]:
-    """A server that keeps connections alive and sends the bytes that `answer` makes of each request."""
+    """A server that keeps connections alive and sends the bytes that `answer` returns for each request."""
 
     async def talk(stream: anyio.abc.ByteStream) -> None:
         while (seen := await read_request(stream)) is not None:
@@ -99,7 +99,7 @@ async def answering(answer: Callable[[Seen], bytes], tls: ssl.SSLContext | None 
 
 @asynccontextmanager
 async def sends_in_pieces(body: bytes, at: int) -> AsyncGenerator[Served]:
-    """A server whose body comes in two chunks, cut at `at`."""
+    """A server that sends the body in two chunks, split at `at`."""
 
     async def talk(stream: anyio.abc.ByteStream) -> None:
         await read_request(stream)
@@ -129,7 +129,7 @@ async def read_request(stream: anyio.abc.ByteStream) -> Seen | None:
 
 
 def http(body: bytes | str = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """An honest answer. Underscores in header names stand for hyphens."""
+    """An ordinary response. Underscores in header names stand for hyphens."""
     data = body.encode() if isinstance(body, str) else body
     fields = {"Content-Length": str(len(data)), **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -147,7 +147,7 @@ class Response:
 
 @dataclass
 class Guest:
-    """Asks the bridge what a guest's runtime asks."""
+    """Calls the bridge as a guest's runtime does."""
 
     opened: OpenBridge
     usage: Usage
@@ -177,10 +177,10 @@ def _bytes(piece: Mapping[str, str]) -> bytes:
 async def opened(
     *rules: HostRule, resolver: Resolver | None = None, tls: Tls | None = None, **limits: Any
 ) -> AsyncGenerator[Guest]:
-    """A run's share of the network."""
+    """The network bridge, opened for one run."""
     usage = Usage()
-    async with NetworkBridge(HostRules(rules), Limits(**limits), resolver=resolver, tls=tls).open(usage) as power:
-        yield Guest(power, usage)
+    async with NetworkBridge(HostRules(rules), Limits(**limits), resolver=resolver, tls=tls).open(usage) as bridge:
+        yield Guest(bridge, usage)
 
 
 class Authority:
@@ -192,7 +192,7 @@ class Authority:
         self.certificate = self._signed(self._name, self._key.public_key(), None, days=1)
 
     def trusting(self) -> Tls:
-        """For the client: trusts this authority and no other."""
+        """For the client: trusts only this authority."""
         pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
         return Tls(lambda: ssl.create_default_context(cadata=pem))
 

@@ -1,5 +1,5 @@
-"""A handshake-era MCP server over HTTP, by hand, so that it can do what no library would: hang, forget its sessions,
-send too much."""
+"""A handshake-era MCP server over HTTP, written by hand, so that it can misbehave: hang, forget its sessions, send too
+much."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
@@ -16,7 +16,7 @@ Body: TypeAlias = bytes | AsyncIterable[bytes]
 
 @dataclass(slots=True)
 class Reply:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: str = "200 OK"
     headers: dict[str, str] = field(default_factory=dict[str, str])
@@ -24,14 +24,14 @@ class Reply:
 
 
 Behaviour: TypeAlias = Callable[[dict[str, Any]], Reply | None]
-"""The answer to a message, or None for the usual one."""
+"""The reply to a message, or None for the usual one."""
 
 HANG = Reply("hang")
 
 
 @dataclass(slots=True)
 class RawServer:
-    """What it was told, and the sessions that it knows."""
+    """The server, the messages that it received and the sessions that it knows."""
 
     behave: Behaviour
     url: str = ""
@@ -67,7 +67,7 @@ class RawServer:
                 return Reply("202 Accepted")
 
     async def serve(self, stream: SocketStream) -> None:
-        """Every request of one connection."""
+        """Answer all requests of one connection."""
         buffered = BufferedByteReceiveStream(stream)
         async with stream:
             try:

@@ -1,1 +1,1 @@
-"""HTTP for the guest: the rules an operator writes, and requests that go exactly where they allow."""
+"""The network bridge: HTTP for the guest, only to where the operator's rules allow."""

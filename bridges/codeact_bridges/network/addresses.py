@@ -1,7 +1,7 @@
-"""Which addresses are the public internet. Pure.
+"""Which addresses belong to the public internet. Pure.
 
-The lists are the IANA special-purpose registries (IPv4 and IPv6, as of 2026) and the addresses that clouds serve
-credentials from. They are written out: `ipaddress.is_global` changed its answers between Python 3.11 and 3.13.
+The lists are the IANA special-purpose registries (IPv4 and IPv6, as of 2026) and the addresses from which clouds serve
+credentials. They are written out because `ipaddress.is_global` changed between Python 3.11 and 3.13.
 """
 
 import ipaddress
@@ -36,7 +36,7 @@ _NOT_PUBLIC_4 = tuple(
     )
 )
 _PUBLIC_6 = ipaddress.IPv6Network("2000::/3")
-"""All that is allocated for global unicast. Mapped, compatible, unique local, link-local and multicast lie outside."""
+"""Global unicast. Mapped, compatible, unique local, link-local and multicast addresses are outside of it."""
 _NOT_PUBLIC_6 = tuple(
     map(
         ipaddress.IPv6Network,
@@ -51,14 +51,14 @@ _NOT_PUBLIC_6 = tuple(
     )
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""How a network without IPv4 reaches IPv4 hosts; as public as the address in its last four bytes."""
+"""For networks without IPv4 to reach IPv4 hosts. As public as the IPv4 address in the last four bytes."""
 
 _NO_HOST_4 = tuple(map(ipaddress.IPv4Network, ("0.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")))
 _NO_HOST_6 = tuple(map(ipaddress.IPv6Network, ("::/128", "ff00::/8")))
 
 
 def is_public(address: Address) -> bool:
-    """Whether this is the address of a host on the public internet, and of nothing nearer."""
+    """Whether this can only be the address of a host on the public internet."""
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_4)
     if address.scope_id is not None:
@@ -69,7 +69,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_host(address: Address) -> bool:
-    """Whether anything can be at this address: not unspecified (which systems take for loopback), not multicast."""
+    """Whether a host can have this address: not unspecified (which systems treat as loopback), not multicast."""
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _NO_HOST_4)
     inner = embedded_ipv4(address)
@@ -80,7 +80,7 @@ def is_host(address: Address) -> bool:
 
 
 def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a system would really speak to, for the forms that systems translate."""
+    """The IPv4 address that a system would really connect to, for the forms that systems translate."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address in _NAT64:
@@ -89,7 +89,7 @@ def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | Non
 
 
 def literal(host: str) -> Address | None:
-    """The address that a canonical host is, or None for a name."""
+    """The address if the canonical host is one, or None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The network bridge: what one run is lent of the hosts that the operator allows.
+"""The network bridge: requests of one run to the hosts that the operator allows.
 
-network.request   send a request; the answer's head, and as much of its body as fits into a piece
-network.read      the next piece
-network.close     no further piece is wanted
+network.request   send a request; returns the response head and the first piece of the body
+network.read      the next piece of the body
+network.close     stop reading the body
 """
 
 import json
@@ -15,12 +15,12 @@ import anyio.abc
 
 from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.errors import BadGuestCall, BadRequest, BudgetSpent
-from codeact_bridges.guest import requests as calls
+from codeact_bridges.guest import requests
 from codeact_bridges.limits import Limits
 from codeact_bridges.network.connections import MAX_CONNECTIONS, Connections, Tls
 from codeact_bridges.network.exchange import Exchange, ExchangeContext
-from codeact_bridges.network.redirects import Hop
-from codeact_bridges.network.request import first_hop
+from codeact_bridges.network.redirects import HttpRequest
+from codeact_bridges.network.request import http_request
 from codeact_bridges.network.resolver import Resolver, SystemResolver
 from codeact_bridges.network.rules import HostRules
 from codeact_bridges.network.secret_masking import Mask
@@ -28,11 +28,11 @@ from codeact_bridges.system.task_groups import plain_task_group
 from codeact_bridges.values import AccessRecord
 
 MAX_PIECE_BYTES = 512_000
-"""Of a body, in one message. Larger ones gain nothing."""
+"""Bytes of a body in one message. Larger pieces are no faster."""
 
 
 class NetworkBridge:
-    """See `lending.Bridge`. One for the process; a run's connections are its own."""
+    """See `bridge.Bridge`. One per process; each run has its own connections."""
 
     def __init__(
         self, rules: HostRules, limits: Limits, *, resolver: Resolver | None = None, tls: Tls | None = None
@@ -45,41 +45,41 @@ class NetworkBridge:
     @asynccontextmanager
     async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         connections = Connections(self._resolver, self._tls)
-        power = ExchangeContext(
+        context = ExchangeContext(
             rules=self._rules,
             mask=self._mask,
             connections=connections,
             usage=usage,
-            places=anyio.Semaphore(MAX_CONNECTIONS),
+            slots=anyio.Semaphore(MAX_CONNECTIONS),
             response_bytes=self._limits.http_response_bytes,
         )
         try:
             async with plain_task_group() as tasks:
-                desk = _RunHandlers(power, self._limits, tasks)
+                handlers = _RunHandlers(context, self._limits, tasks)
                 try:
-                    yield desk.lent()
+                    yield handlers.open_bridge()
                 finally:
-                    await desk.flush()
+                    await handlers.flush()
                     tasks.cancel_scope.cancel()
         finally:
             await connections.aclose()
 
 
 class _RunHandlers:
-    """Answers one run's guest."""
+    """The operations of one run."""
 
-    def __init__(self, power: ExchangeContext, limits: Limits, tasks: anyio.abc.TaskGroup) -> None:
-        self._power, self._tasks = power, tasks
+    def __init__(self, context: ExchangeContext, limits: Limits, tasks: anyio.abc.TaskGroup) -> None:
+        self._context, self._tasks = context, tasks
         self._timeout_s, self._limit = limits.http_timeout_s, limits.http_requests
-        # JSON can make six bytes of one.
+        # JSON can encode one byte as six.
         self._piece_bytes = min(MAX_PIECE_BYTES, limits.message_bytes // 8)
-        # A sixth: it is there three times while it becomes text, and Python itself takes a third of the smallest guest.
+        # A sixth: the body exists three times while it is decoded, and Python takes a third of the smallest guest.
         self._most_in_memory = limits.memory_mib * 1_048_576 // 6
         self._used = 0
-        self._under_way: dict[int, Exchange] = {}
+        self._in_flight: dict[int, Exchange] = {}
         self._last_id = 0
 
-    def lent(self) -> OpenBridge:
+    def open_bridge(self) -> OpenBridge:
         return OpenBridge(
             handlers={"network.request": self._request, "network.read": self._read, "network.close": self._close},
             concurrent=frozenset({"network.request", "network.read"}),
@@ -88,62 +88,62 @@ class _RunHandlers:
         )
 
     async def flush(self) -> None:
-        """A program is over: nobody will fetch what is left, and the next one has requests of its own."""
-        while self._under_way:
-            self._under_way.popitem()[1].give_up()
+        """At the end of a program: cancel its exchanges, and give the session's next program a new budget."""
+        while self._in_flight:
+            self._in_flight.popitem()[1].cancel()
         self._used = 0
 
     async def _request(self, text: str) -> str:
-        call = calls.parse(calls.Request, "http_request", text)
+        call = requests.parse(requests.Request, "http_request", text)
         if self._used >= self._limit:
             raise BudgetSpent("HTTP requests", self._limit, "codeact.limits.http_requests")
         self._used += 1
         timeout_s = min(call.timeout_s or self._timeout_s, self._timeout_s)
-        exchange = Exchange(self._power, self._first_hop(call), timeout_s=timeout_s, piece_bytes=self._piece_bytes)
-        self._tasks.start_soon(exchange.carry_out)
+        exchange = Exchange(self._context, self._checked(call), timeout_s=timeout_s, piece_bytes=self._piece_bytes)
+        self._tasks.start_soon(exchange.run)
         try:
             head = await exchange.head()
             piece = await exchange.read()
         except BaseException:
-            exchange.give_up()
+            exchange.cancel()
             raise
-        answer = {"status": head.status, "reason": head.reason, "url": head.url, "headers": head.headers}
-        return json.dumps({**answer, **self._wire(exchange, piece)}, ensure_ascii=False)
+        response = {"status": head.status, "reason": head.reason, "url": head.url, "headers": head.headers}
+        return json.dumps({**response, **self._piece(exchange, piece)}, ensure_ascii=False)
 
-    def _first_hop(self, call: calls.Request) -> Hop:
+    def _checked(self, call: requests.Request) -> HttpRequest:
         try:
-            return first_hop(call)
+            return http_request(call)
         except BadRequest as exc:
-            # Not the URL: what is wrong with it may be that it holds a password.
+            # Without the URL: it may be refused because it contains a password.
             what = f"{call.method[:20]!a} {exc.reason}"
-            self._power.usage.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
+            self._context.usage.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
             raise
 
     async def _read(self, text: str) -> str:
-        number = calls.parse(calls.MoreOfResponse, "network.read", text).id
-        exchange = self._under_way.pop(number, None)
+        number = requests.parse(requests.MoreOfResponse, "network.read", text).id
+        exchange = self._in_flight.pop(number, None)
         if exchange is None:
-            raise BadGuestCall("network.read: no such response, or somebody is reading it already")
+            raise BadGuestCall("network.read: no such response, or it is being read already")
         try:
             piece = await exchange.read()
         except BaseException:
-            exchange.give_up()
+            exchange.cancel()
             raise
-        return json.dumps(self._wire(exchange, piece), ensure_ascii=False)
+        return json.dumps(self._piece(exchange, piece), ensure_ascii=False)
 
     async def _close(self, text: str) -> str:
-        exchange = self._under_way.pop(calls.parse(calls.MoreOfResponse, "network.close", text).id, None)
+        exchange = self._in_flight.pop(requests.parse(requests.MoreOfResponse, "network.close", text).id, None)
         if exchange is not None:
-            exchange.give_up()
+            exchange.cancel()
         return "null"
 
-    def _wire(self, exchange: Exchange, piece: bytes) -> dict[str, object]:
-        """A piece of a body: as text where it is UTF-8, and the number to ask for the next one under."""
+    def _piece(self, exchange: Exchange, piece: bytes) -> dict[str, object]:
+        """A piece of a body, as text if it is UTF-8, with the id for reading the next one."""
         more: int | None = None
         if len(piece) >= self._piece_bytes:
             self._last_id += 1
             more = self._last_id
-            self._under_way[more] = exchange
+            self._in_flight[more] = exchange
         try:
             return {"text": piece.decode(), "more": more}
         except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""Connections that go where the rules were checked, and nowhere else.
+"""Connections that go only to addresses that were checked.
 
-httpx2 and httpcore2 do the HTTP. The name stays the name for TLS and for `Host`; only the address that is connected
-to is decided here, from one answer of the resolver, each address of which was checked.
+httpx2 and httpcore2 do the HTTP. TLS and the `Host` header use the name; only the address to connect to is decided
+here, from one answer of the resolver, all of whose addresses were checked.
 """
 
 import ssl
@@ -18,16 +18,16 @@ import httpx2
 from codeact_bridges.network import addresses
 from codeact_bridges.network.addresses import Address
 from codeact_bridges.network.headers import complete
-from codeact_bridges.network.redirects import Hop
+from codeact_bridges.network.redirects import HttpRequest
 from codeact_bridges.network.resolver import CannotResolve, Resolver
 from codeact_bridges.network.rules import HostRule
 from codeact_bridges.network.url import Scheme
 
 MAX_CONNECTIONS = 16
-"""Requests of one run on the wire at once; further ones wait their turn."""
+"""Requests of one run in flight at once; further ones wait their turn."""
 KEEPALIVE_S = 30.0
 ATTEMPT_TIMEOUT_S = 3.0
-"""How long one of several addresses may take to accept before the next is tried; the last has all the time left."""
+"""How long one of several addresses may take to accept before the next is tried. The last has the remaining time."""
 MAX_ATTEMPTS = 4
 _PIECES_AT_A_TIME = 64
 
@@ -38,16 +38,16 @@ class AddressRefused(Exception):
     """The host has an address that its rule does not permit."""
 
     def __init__(self, host: str, address: Address) -> None:
-        super().__init__(f"{host} has the address {address}, which is not public")
+        super().__init__(f"{host} resolves to the non-public address {address}")
         self.host, self.address = host, address
 
 
 class Unreachable(Exception):
-    """No connection came about. The text says why."""
+    """There is no connection to the host. The text says why."""
 
 
 class Tls:
-    """The certificates that are trusted, read when they are first needed (30 ms) and shared by all runs."""
+    """The trusted certificates, read when they are first needed (30 ms) and shared by all runs."""
 
     def __init__(self, make: MakeTls = httpx2.create_ssl_context) -> None:
         self._make = make
@@ -64,7 +64,7 @@ class Tls:
 class Connections:
     """One run's connections, kept alive between its requests and closed with it.
 
-    Not shared between runs: what one program did to a connection must not reach the next. Nor between rules that
+    Not shared between runs, so that one program's use of a connection cannot affect another's. Nor between rules that
     permit private addresses and rules that do not.
     """
 
@@ -74,33 +74,35 @@ class Connections:
         self._open = AsyncExitStack()
 
     @asynccontextmanager
-    async def answered(self, hop: Hop, rule: HostRule) -> AsyncGenerator[httpx2.Response]:
-        """The answer to one hop, its body still on its way."""
-        pool = await self._pool(hop.target.scheme, private=rule.private)
-        injected = rule.headers if hop.at_home else ()
-        fields = [("Host", hop.target.authority), *complete(hop.headers, injected)]
-        if hop.body or hop.method in ("POST", "PUT", "PATCH"):
-            fields.append(("Content-Length", str(len(hop.body))))
-        request = httpcore2.Request(
-            method=hop.method.encode(),
-            url=httpcore2.URL(
-                scheme=hop.target.scheme.encode(),
-                host=hop.target.host.encode(),
-                port=hop.target.port,
-                target=hop.target.request_target.encode(),
-            ),
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in fields],
-            content=hop.body,
+    async def sent(self, request: HttpRequest, rule: HostRule) -> AsyncGenerator[httpx2.Response]:
+        """Send the request. The body of the response is still to be read."""
+        target = request.target
+        pool = await self._pool(target.scheme, private=rule.private)
+        injected = rule.headers if request.first_origin else ()
+        fields = [("Host", target.authority), *complete(request.headers, injected)]
+        if request.body or request.method in ("POST", "PUT", "PATCH"):
+            fields.append(("Content-Length", str(len(request.body))))
+        response = await pool.handle_async_request(
+            httpcore2.Request(
+                method=request.method.encode(),
+                url=httpcore2.URL(
+                    scheme=target.scheme.encode(),
+                    host=target.host.encode(),
+                    port=target.port,
+                    target=target.request_target.encode(),
+                ),
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in fields],
+                content=request.body,
+            )
         )
-        answer = await pool.handle_async_request(request)
         try:
-            yield httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+            yield httpx2.Response(response.status, headers=response.headers, stream=_Body(response))
         finally:
-            with anyio.CancelScope(shield=True):  # bounded: it closes a socket, or gives it back
-                await answer.aclose()
+            with anyio.CancelScope(shield=True):  # bounded: it closes a socket, or returns it to the pool
+                await response.aclose()
 
     async def aclose(self) -> None:
-        with anyio.CancelScope(shield=True):  # bounded: TLS says no good-byes here
+        with anyio.CancelScope(shield=True):  # bounded: no TLS closing handshake is waited for
             await self._open.aclose()
 
     async def _pool(self, scheme: Scheme, *, private: bool) -> httpcore2.AsyncConnectionPool:
@@ -120,7 +122,7 @@ class Connections:
 
 
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Resolves, checks and connects, in that order and in one piece."""
+    """Resolves, checks and connects, in one step, so that the checked address is the one connected to."""
 
     def __init__(self, resolver: Resolver, *, private: bool) -> None:
         self._resolver, self._private = resolver, private
@@ -143,16 +145,16 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         try:
             return _Socket(await self._sockets.connect_tcp(str(candidates[-1]), port))
         except httpcore2.ConnectError as exc:
-            raise Unreachable(f"no connection to {candidates[-1]}: {_innermost(exc)}") from exc
+            raise Unreachable(f"cannot connect to {candidates[-1]}: {_innermost(exc)}") from exc
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
-        raise Unreachable("no rule speaks of Unix sockets")
+        raise Unreachable("Unix sockets are not supported")
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
     async def _permitted(self, host: str) -> Sequence[Address]:
-        """Every address of the host. One that is not permitted refuses them all: an honest name has no mixture."""
+        """All addresses of the host. One that is not permitted refuses them all: no legitimate name mixes them."""
         own = addresses.literal(host)
         try:
             found = (own,) if own is not None else await self._resolver.resolve(host)
@@ -165,7 +167,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class _Socket(httpcore2.AsyncNetworkStream):
-    """A connection that is closed when its TLS handshake is cancelled, which httpcore2's own then forgets."""
+    """A connection that is closed when its TLS handshake is cancelled. httpcore2's own leaks it then."""
 
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
@@ -194,23 +196,23 @@ class _Socket(httpcore2.AsyncNetworkStream):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, answer: httpcore2.Response) -> None:
-        self._answer = answer
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         count = 0
-        async for piece in self._answer.aiter_stream():
+        async for piece in self._response.aiter_stream():
             yield piece
             count += 1
-            if count % _PIECES_AT_A_TIME == 0:  # chunks of one byte come ten thousand at a read
+            if count % _PIECES_AT_A_TIME == 0:  # one read can yield ten thousand one-byte chunks
                 await anyio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
+        await self._response.aclose()
 
 
 def _innermost(exc: BaseException) -> str:
-    """What the system said: httpcore2 and anyio wrap it once each."""
+    """The system's message. httpcore2 and anyio wrap the error once each."""
     while (inner := exc.__cause__ or exc.__context__) is not None:
         exc = inner
     return str(exc) or type(exc).__name__

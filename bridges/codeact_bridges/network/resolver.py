@@ -1,6 +1,6 @@
-"""Names to addresses: the port, the system's own resolver, and one that answers from a table.
+"""Host names to addresses: the port, the system's resolver, and one that answers from a table.
 
-`connections.py` asks once for each connection and goes to an address out of that very answer.
+`connections.py` resolves once per connection and connects to an address of that same answer.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ import anyio
 from codeact_bridges.network.addresses import Address
 
 MAX_LOOKUPS = 16
-"""Look-ups under way at once. Each takes a thread, for as long as the system's resolver cares to wait."""
+"""Look-ups in flight at once. Each holds a thread until the system's resolver returns."""
 LOOKUP_TIMEOUT_S = 10.0
-"""glibc gives up after 5 s for each server and attempt; nobody waits for the whole of that."""
+"""glibc waits 5 s for each server and attempt, which can be longer than any caller waits."""
 MAX_ADDRESSES = 32
 
 
 class CannotResolve(Exception):
-    """The name has no address, or nobody could be asked in time. The text says which."""
+    """The name has no address, or the look-up failed or timed out. The text says which."""
 
 
 class Resolver(Protocol):
@@ -35,14 +35,14 @@ class Resolver(Protocol):
 
 
 class SystemResolver:
-    """What every program on this machine uses: files, DNS, whatever the system is set up for."""
+    """The resolver that all programs on this machine use, with the hosts file and DNS as configured."""
 
     def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(MAX_LOOKUPS)
+        self._slots = threading.BoundedSemaphore(MAX_LOOKUPS)
 
     async def resolve(self, host: str) -> Sequence[Address]:
-        if not self._places.acquire(blocking=False):
-            raise CannotResolve(f"{MAX_LOOKUPS} names are being looked up already, and none is answered")
+        if not self._slots.acquire(blocking=False):
+            raise CannotResolve(f"too many name look-ups in flight ({MAX_LOOKUPS}); try again later")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Sequence[Address]] = loop.create_future()
 
@@ -52,11 +52,11 @@ class SystemResolver:
             except (OSError, UnicodeError) as exc:
                 found, failure = (), exc
             finally:
-                self._places.release()
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, answer, found, failure)
+                self._slots.release()
+            with suppress(RuntimeError):  # the loop is closed, so the caller is gone
+                loop.call_soon_threadsafe(_set_answer, answer, found, failure)
 
-        # A thread of our own, because one of a pool that never comes back would keep the process from ending.
+        # A daemon thread: a pool's thread that never returns would keep the process from exiting.
         threading.Thread(target=look_up, name=f"resolve {host[:40]}", daemon=True).start()
         try:
             with anyio.fail_after(LOOKUP_TIMEOUT_S):
@@ -66,14 +66,14 @@ class SystemResolver:
 
 
 class TableResolver:
-    """Answers from a table; a name with several answers gives them in turn, and the last one for ever."""
+    """Answers from a table. A name with several answers gives them in turn and then repeats the last."""
 
     def __init__(self, table: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self._answers = {name: [tuple(map(ipaddress.ip_address, each)) for each in table[name]] for name in table}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     async def resolve(self, host: str) -> Sequence[Address]:
-        self.asked.append(host)
+        self.lookups.append(host)
         answers = self._answers.get(host, [])
         answer = answers.pop(0) if len(answers) > 1 else (answers or [()])[0]
         if not answer:
@@ -86,7 +86,9 @@ def _addresses(host: str) -> Sequence[Address]:
     return tuple(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))[:MAX_ADDRESSES]
 
 
-def _settle(answer: "asyncio.Future[Sequence[Address]]", found: Sequence[Address], failure: Exception | None) -> None:
+def _set_answer(
+    answer: "asyncio.Future[Sequence[Address]]", found: Sequence[Address], failure: Exception | None
+) -> None:
     if answer.done():
         return
     if found:

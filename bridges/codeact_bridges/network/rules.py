@@ -1,4 +1,4 @@
-"""Which requests the operator's rules allow. Decides only: no I/O, no clock, no names resolved."""
+"""Which requests the operator's rules allow. Pure decisions: no I/O, no clock, no name resolution."""
 
 import json
 from collections.abc import Iterable
@@ -9,10 +9,9 @@ from codeact_bridges.network import addresses
 from codeact_bridges.network.url import DEFAULT_PORTS, Scheme, Target, readings
 
 DEFAULT_METHODS = ("GET", "HEAD")
-"""What a rule without `methods` allows: to read."""
+"""The methods of a rule without `methods`."""
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY")
-"""Those that requests can have. CONNECT and TRACE make a tunnel, or an echo of what we injected; others are slips of
-the pen."""
+"""All methods that a rule can allow. CONNECT opens a tunnel, TRACE echoes injected headers; others are mistakes."""
 EVERY_PATH = ("/*",)
 MAX_RULES_SHOWN = 8
 
@@ -28,11 +27,11 @@ class HostRule:
     """None is the scheme's own port."""
     methods: tuple[str, ...] = DEFAULT_METHODS
     paths: tuple[str, ...] = EVERY_PATH
-    """`*` stands for anything, slashes included."""
+    """`*` matches anything, slashes included."""
     private: bool = False
     """Whether the host may have an address that is not public."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """What the host adds to each request. The guest never sees it."""
+    """Injected by the host into each request. The guest never sees them."""
 
     def allows(self, method: str, target: Target) -> bool:
         return (
@@ -44,7 +43,7 @@ class HostRule:
         )
 
     def covers(self, other: "HostRule") -> bool:
-        """Whether everything that `other` allows is allowed here. May miss some cases, never claims one wrongly."""
+        """Whether this rule allows everything that `other` allows. May be False wrongly, is never True wrongly."""
         if self.host != other.host and not (self.host.startswith("*.") and other.host.endswith(self.host[1:])):
             return False
         ports = {(scheme, other.port or DEFAULT_PORTS[scheme]) for scheme in other.schemes}
@@ -73,7 +72,7 @@ class HostRule:
 
 @dataclass(frozen=True, slots=True)
 class HostRules:
-    """All of them, in the order of the file. The first that allows a request is the one that counts."""
+    """All rules, in the order of the file. The first that allows a request applies."""
 
     rules: tuple[HostRule, ...] = ()
 
@@ -82,17 +81,18 @@ class HostRules:
         return next((rule for rule in self.rules if rule.allows(method, target)), None)
 
     def refusal(self, method: str, target: Target, why: str = "") -> NotAllowed:
-        """The guest's error for a request that no rule allows; `why` follows the URL."""
+        """The guest's error for a request that no rule allows. `why` is added after the URL."""
         return self._refusal(f"{method} {target.place[:300]}{why} is not allowed.", needed(method, target))
 
     def refusal_of_address(self, method: str, target: Target, address: str) -> NotAllowed:
-        """The guest's error for a host that a rule allows, but not at this address."""
-        what = f"{method} {target.place[:300]} is not allowed: {target.host} has the address {address}, no public one."
+        """The guest's error for an allowed host whose address its rule does not allow."""
+        reason = f"{target.host} resolves to the non-public address {address}."
+        what = f"{method} {target.place[:300]} is not allowed: {reason}"
         return self._refusal(what, needed(method, target, private=True), ", before the rule that allows the host")
 
     def _refusal(self, what: str, wanted: HostRule, where: str = "") -> NotAllowed:
         lines = [
-            f"{what} The operator could allow it in the configuration of codeact-mcp{where}:",
+            f"{what} The operator can allow it in the configuration of codeact-mcp{where}:",
             "[[codeact.network]]",
             *(f"{key} = {value}" for key, value in wanted.toml()),
             *self._known(),
@@ -110,7 +110,7 @@ class HostRules:
 def needed(method: str, target: Target, *, private: bool = False) -> HostRule:
     """The narrowest rule that would allow this request."""
     default = target.port == DEFAULT_PORTS[target.scheme]
-    # A rule for http on 443 names no scheme: with one, it contradicts itself in the eyes of `spec.py`.
+    # A rule for http on 443 names no scheme, because `spec.py` refuses scheme and port that contradict each other.
     named = target.scheme == "http" and (default or target.port not in DEFAULT_PORTS.values())
     path = target.path if len(target.path) <= 300 else target.path[:300].rsplit("%", 1)[0] + "*"
     return HostRule(
@@ -124,7 +124,7 @@ def needed(method: str, target: Target, *, private: bool = False) -> HostRule:
 
 
 def is_private(host: str) -> bool:
-    """Whether this canonical host, or `*.` and one, is not on the public internet, as its name tells already."""
+    """Whether this canonical host, or `*.` and one, is not public by its name or literal address alone."""
     address = addresses.literal(host)
     if address is not None:
         return not addresses.is_public(address)
@@ -132,7 +132,7 @@ def is_private(host: str) -> bool:
 
 
 def host_matches(pattern: str, host: str) -> bool:
-    """Whether the canonical `host` is the pattern's. `*.example.com` is not `example.com` itself."""
+    """Whether the canonical `host` matches. `*.example.com` does not match `example.com` itself."""
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
@@ -141,8 +141,8 @@ def host_matches(pattern: str, host: str) -> bool:
 def path_matches(pattern: str, path: str) -> bool:
     """Whether `path` matches in every way that a server could read it.
 
-    The path as sent must match the pattern as written; its further readings, such as the decoded one, may match the
-    pattern's own.
+    The path as sent must match the pattern as written. Each other reading, such as the decoded path, must match some
+    reading of the pattern.
     """
     written, *others = readings(path)
     if not _glob(pattern, written):
@@ -154,7 +154,7 @@ def path_matches(pattern: str, path: str) -> bool:
 
 
 def _glob(pattern: str, text: str) -> bool:
-    """`*` for any characters; no other character is special. Linear, so that no pattern makes it slow."""
+    """`*` matches any characters; no other character is special. Takes linear time for every pattern."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern

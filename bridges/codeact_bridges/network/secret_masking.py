@@ -1,7 +1,7 @@
-"""Keeps what the operator injected from coming back to the guest. Pure.
+"""Masks injected secrets in responses, so that an echo does not show them to the guest. Pure.
 
-Known forms only: as it is, percent-encoded, in base64 (alone or inside a longer text), in hex, in JSON. A server that
-means to leak a secret can say it in other ways; one that merely echoes it cannot.
+Finds the secret as it is, percent-encoded, in base64 (alone or inside a longer text), in hex and in JSON. That covers
+servers that merely echo; a server that wants to leak a secret can encode it in other ways.
 """
 
 import binascii
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
 IN_PATH, IN_QUERY = "/!$&'()*+,;=:@", "/!$&'()*+,;=:@?[]|`{}^"
-"""What stays as it is when a URL is put together; others encode more."""
+"""Characters that URL builders leave unencoded. Some encode more."""
 
 MASK = b"[masked]"
 MIN_SECRET_CHARS = 6
-"""Shorter ones occur in ordinary text by chance."""
+"""Shorter values occur in ordinary text by chance."""
 _MIN_VARIANT = 8
 _MOST_OVERLAPS = 4
-"""How often a place to cut is moved because a secret lies across it: only secrets that overlap themselves need more."""
+"""How often a cut is moved because a secret lies across it. Only secrets that overlap themselves need more."""
 
 _PLAIN_HEADERS = frozenset(
     (
@@ -35,11 +35,11 @@ class Mask:
     """Replaces every known form of every secret."""
 
     forms: tuple[bytes, ...] = field(default=(), repr=False)
-    """Longest first, so that no form is spoilt by a part of itself."""
+    """Longest first, so that a form is replaced before any part of it."""
 
     @classmethod
     def of_headers(cls, headers: Iterable[tuple[str, str]]) -> "Mask":
-        """Masks what is secret in these headers: all values but those of headers that never hold one."""
+        """Masks the values of these headers, except headers that never hold a secret."""
         forms = {form for name, value in headers for secret in _secrets(name, value) for form in _forms(secret)}
         return cls(tuple(sorted(forms, key=lambda form: (-len(form), form))))
 
@@ -60,20 +60,20 @@ class Mask:
 
 
 class MaskedStream:
-    """As `Mask.data`, for data that comes in pieces: a secret that is cut in two is still found."""
+    """As `Mask.data`, for data in pieces: finds secrets across two pieces too."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What can be handed on of all that came so far."""
+        """The masked data that is safe to pass on so far."""
         if not self._mask.forms:
             return data
         data = self._held + data
         cut = len(data) - self._unfinished(data)
         for _ in range(_MOST_OVERLAPS):
-            begin = self._begin_of_form_across(data, cut)
+            begin = self._start_of_form_across(data, cut)
             if begin == cut:
                 break
             cut = begin
@@ -85,7 +85,7 @@ class MaskedStream:
         return self._mask.data(held)
 
     def _unfinished(self, data: bytes) -> int:
-        """How long the longest end of `data` is that the next piece could complete to a secret."""
+        """The length of the longest suffix of `data` that the next piece could complete to a secret."""
         tail = data[-(self._mask.longest - 1) :]
         best = 0
         for form in self._mask.forms:
@@ -95,8 +95,8 @@ class MaskedStream:
                     break
         return best
 
-    def _begin_of_form_across(self, data: bytes, cut: int) -> int:
-        """Where the first secret begins that a cut there would divide, or `cut`."""
+    def _start_of_form_across(self, data: bytes, cut: int) -> int:
+        """The start of the first secret that a cut at `cut` would divide, or `cut`."""
         begin = cut
         for form in self._mask.forms:
             at = data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
@@ -136,12 +136,12 @@ def _forms(secret: str) -> set[bytes]:
 
 
 def _in_base64(raw: bytes) -> set[bytes]:
-    """What stands for `raw` in the base64 of any text that holds it, at each of the three places it can begin."""
+    """The base64 characters for `raw` inside any longer text, for each of the three alignments."""
     found: set[bytes] = set()
     for before in range(3):
         whole = b64encode(bytes(before) + raw)
-        first = (0, 2, 3)[before]  # characters that the bytes before it take part in
-        last = (len(raw) + before) * 8 // 6  # characters that lie wholly within it
+        first = (0, 2, 3)[before]  # characters that also depend on the bytes before
+        last = (len(raw) + before) * 8 // 6  # characters that depend on `raw` alone
         form = whole[first:last]
         found |= {form, form.replace(b"+", b"-").replace(b"/", b"_")}
     return found

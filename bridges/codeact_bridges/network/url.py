@@ -1,7 +1,7 @@
-"""A URL as a program spells it, turned into the one place that it names. Pure.
+"""URLs, parsed into canonical targets. Pure.
 
-What is checked is what is sent: `Target` is canonical, and the request line and the connection are made of its parts.
-What servers read differently from each other, such as a backslash or a user name, is refused and not repaired.
+The target that is checked is the target that is used: the request line and the connection are made of its parts. A URL
+that servers interpret differently, such as one with a backslash or a user name, is refused and not repaired.
 """
 
 import ipaddress
@@ -15,9 +15,9 @@ Scheme: TypeAlias = Literal["http", "https"]
 
 DEFAULT_PORTS: dict[Scheme, int] = {"http": 80, "https": 443}
 MAX_URL_CHARS = 8_000
-"""What servers and proxies commonly take."""
+"""As servers and proxies commonly accept."""
 MAX_READINGS = 32
-"""Ways in which one path can be read before we call it a disguise."""
+"""Ways to read one path. A path with more is refused."""
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _IN_PATH = _UNRESERVED | frozenset("!$&'()*+,;=:@/")
@@ -28,19 +28,19 @@ _DOTS = re.compile(r"[. ]*\.[. ]*")
 
 
 class BadUrl(ValueError):
-    """It names no place that a request can safely go to. The text says why, for the program's author."""
+    """A URL that no request can safely be sent to. The text says why, for the program's author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes."""
+    """The place that a request is sent to."""
 
     scheme: Scheme
     host: str
     """A name in its ASCII form and lower case, or an address in its one canonical spelling (IPv6 without brackets)."""
     port: int
     path: str
-    """Percent-encoded, without dot segments, with what need not be encoded decoded."""
+    """Percent-encoded only where needed, without dot segments."""
     query: str | None = None
 
     @property
@@ -49,13 +49,13 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """As the `Host` header has it."""
+        """The value of the `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def place(self) -> str:
-        """The URL without its query, which may hold what a log should not."""
+        """The URL without its query, which may contain secrets."""
         return f"{self.scheme}://{self.authority}{self.path}"
 
     @property
@@ -70,19 +70,19 @@ def parse(text: str) -> Target:
     """The target of an absolute http or https URL; its fragment is dropped.
 
     Raises:
-        BadUrl: it is not one, or not in a spelling that everybody reads alike.
+        BadUrl: it is not one, or servers could interpret it differently.
     """
     _check_characters(text)
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in DEFAULT_PORTS:
-        raise BadUrl("a URL begins with http:// or https://")
+        raise BadUrl("a URL must begin with http:// or https://")
     scheme = cast("Scheme", scheme.lower())
     rest = rest.partition("#")[0]
     at = next((index for index, char in enumerate(rest) if char in "/?"), len(rest))
     authority, rest = rest[:at], rest[at:]
-    path, asked, query = rest.partition("?")
+    path, has_query, query = rest.partition("?")
     host, port = _authority(authority, scheme)
-    target = Target(scheme, host, port, canonical_path(path), _encoded(query, _IN_QUERY) if asked else None)
+    target = Target(scheme, host, port, canonical_path(path), _encoded(query, _IN_QUERY) if has_query else None)
     if len(str(target)) > 2 * MAX_URL_CHARS:
         raise BadUrl("the URL is too long")
     return target
@@ -94,7 +94,7 @@ def join(base: Target, location: str) -> Target:
     Raises:
         BadUrl: as `parse`.
     """
-    # Servers send spaces; urljoin resolves, and what it makes of the text is parsed like any other URL.
+    # Servers send spaces. urljoin resolves the location, and its result is parsed like any other URL.
     location = location.strip(" ").replace(" ", "%20")
     _check_characters(location)
     try:
@@ -104,47 +104,50 @@ def join(base: Target, location: str) -> Target:
 
 
 def canonical_host(text: str) -> str:
-    """A host's name or address in the one spelling that rules are compared with.
+    """A host name or address in its canonical spelling, with which rules are compared.
 
     Raises:
-        BadUrl: it is neither, or spelt in a way that programs disagree on.
+        BadUrl: it is neither, or programs could interpret the spelling differently.
     """
     if text.startswith("[") and text.endswith("]"):
         return _ipv6(text[1:-1])
     host = (text if text.isascii() else _idna(text)).lower().removesuffix(".")
     labels = host.split(".")
     if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
-        raise BadUrl(f"{_shown(text)} is not the name of a host")
+        raise BadUrl(f"{_shown(text)} is not a host name")
     if labels[-1].isdigit() or re.fullmatch(r"0x[0-9a-f]*", labels[-1]):
         try:
             return str(ipaddress.IPv4Address(host if text.isascii() else text))
         except ValueError:
-            raise BadUrl(f"{_shown(text)}: write an IPv4 address as four decimal numbers, as 203.0.113.7") from None
+            raise BadUrl(
+                f"{_shown(text)}: write an IPv4 address as four decimal numbers, such as 203.0.113.7"
+            ) from None
     return host
 
 
 def canonical_path(text: str) -> str:
-    """The path that is sent, and that rules are compared with first.
+    """The canonical path, which is sent and with which rules are compared first.
 
     Raises:
-        BadUrl: some server could read it as another path than others do; see `readings`.
+        BadUrl: servers could interpret it differently; see `readings`.
     """
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise BadUrl("in the path, a % stands before two hexadecimal digits; write %25 for the character itself")
+        raise BadUrl("in the path, % must be followed by two hexadecimal digits; write %25 for the character itself")
     written = _encoded(text, _IN_PATH) or "/"
     path = _without_dot_segments(written)
     if path != written:
-        # What a step up takes away may have been a step up itself, to some: '/a/..;/..'.
+        # The segment that a '..' removes may itself be a '..' to some servers: '/a/..;/..'.
         readings("/".join(segment for segment in written.split("/") if segment not in (".", "..")))
     readings(path)
     return path
 
 
 def readings(path: str) -> tuple[str, ...]:
-    """Every path that a server could take the canonical `path` for, itself first.
+    """Every path as which a server could interpret the canonical `path`, itself first.
 
     Servers and the proxies before them decode once or several times, merge slashes, drop `;parameters`, cut at a
-    decoded `?`, or fold look-alike characters. A path that becomes a step up in any of these readings is refused.
+    decoded `?`, or fold look-alike characters. A path that contains '..' in any of these readings is
+    refused.
     """
     found = {path: None}
     waiting = [path]
@@ -153,14 +156,14 @@ def readings(path: str) -> tuple[str, ...]:
         for other in _read_differently(reading):
             if other not in found:
                 if len(found) >= MAX_READINGS:
-                    raise BadUrl("the path is encoded more often than any honest one")
+                    raise BadUrl("the path is percent-encoded too many times")
                 found[other] = None
                 waiting.append(other)
     for reading in found:
         if any(ord(char) < 32 or ord(char) == 127 or char == "\\" for char in reading):
-            raise BadUrl("the path hides a control character or a backslash")
+            raise BadUrl("the path contains a hidden control character or backslash")
         if any(_DOTS.fullmatch(segment) for segment in reading.split("/")):
-            raise BadUrl("the path hides a step up ('..') or a dot segment")
+            raise BadUrl("the path contains a hidden '..' or dot segment")
     return tuple(found)
 
 
@@ -184,17 +187,17 @@ def _check_characters(text: str) -> None:
     for char in text:
         if char.isspace() or not (char.isprintable() or ord(char) > 127):
             raise BadUrl(
-                f"the URL holds {char!a}; percent-encode it (urllib.parse.quote), or pass the query as params={{…}}"
+                f"the URL contains {char!a}; percent-encode it (urllib.parse.quote), or pass the query as params={{…}}"
             )
         if char == "\\":
-            raise BadUrl("the URL holds a backslash, which some programs read as a slash")
+            raise BadUrl("the URL contains a backslash, which some programs read as a slash")
         if "\ud800" <= char <= "\udfff":
-            raise BadUrl("the URL holds half a character, which UTF-8 cannot say")
+            raise BadUrl("the URL contains an unpaired surrogate, which UTF-8 cannot encode")
 
 
 def _authority(text: str, scheme: Scheme) -> tuple[str, int]:
     if "@" in text:
-        raise BadUrl("the URL holds user information (name@host); pass credentials as headers={…}")
+        raise BadUrl("the URL contains user information (name@host); pass credentials as headers={…}")
     host, port = text, ""
     if text.startswith("["):
         host, bracket, after = text.partition("]")
@@ -215,7 +218,7 @@ def _authority(text: str, scheme: Scheme) -> tuple[str, int]:
 
 def _ipv6(text: str) -> str:
     if "%" in text:
-        raise BadUrl("an IPv6 address with a zone means something only to the machine itself")
+        raise BadUrl("an IPv6 address with a zone is valid on one machine only")
     try:
         return str(ipaddress.IPv6Address(text))
     except ValueError:
@@ -223,17 +226,17 @@ def _ipv6(text: str) -> str:
 
 
 def _idna(text: str) -> str:
-    import idna  # 5 ms that only such names pay
+    import idna  # takes 5 ms, for such names only
 
     try:
-        # IDNA 2008 without the mapping of UTS 46: a full-width or styled letter is an error and not its look-alike.
+        # IDNA 2008 without the UTS 46 mapping: a full-width or styled letter is an error, not mapped to its look-alike.
         return idna.encode(unicodedata.normalize("NFC", text.lower())).decode()
     except (idna.IDNAError, UnicodeError):
         raise BadUrl(f"{_shown(text)} is not an internationalised host name") from None
 
 
 def _encoded(text: str, literal: frozenset[str]) -> str:
-    """`text` with what is not in `literal` percent-encoded, and with what needs no encoding decoded."""
+    """`text` with all characters outside `literal` percent-encoded, and needless encodings decoded."""
     parts: list[str] = []
     for index, piece in enumerate(_PERCENT.split(text)):
         if index % 2:
@@ -250,20 +253,20 @@ def _percent(char: str) -> str:
 
 def _without_dot_segments(path: str) -> str:
     """RFC 3986, section 5.2.4, for a path that begins with a slash."""
-    kept: list[str] = []
+    result: list[str] = []
     segments = path.split("/")[1:]
     for index, segment in enumerate(segments):
         last = index == len(segments) - 1
         if segment == "..":
-            if kept[-1:] == [""]:
-                raise BadUrl("the path steps up over an empty segment ('//..'), which servers resolve differently")
-            del kept[-1:]
+            if result[-1:] == [""]:
+                raise BadUrl("the path contains '//..', which servers resolve differently")
+            del result[-1:]
         elif segment != ".":
-            kept.append(segment)
+            result.append(segment)
             continue
         if last:
-            kept.append("")
-    return "/" + "/".join(kept)
+            result.append("")
+    return "/" + "/".join(result)
 
 
 def _shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The resolver port: what both of its resolvers promise, and what the system's own adds."""
+"""The resolver port: the promises of both resolvers, and those of the system's resolver alone."""
 
 import ipaddress
 
@@ -27,7 +27,7 @@ async def test_an_unknown_name_is_an_error(resolver: Resolver) -> None:
 
 
 @pytest.mark.parametrize("resolver", RESOLVERS)
-async def test_many_may_ask_at_once(resolver: Resolver) -> None:
+async def test_many_look_ups_can_run_at_once(resolver: Resolver) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(10):
             tasks.start_soon(resolver.resolve, "localhost")

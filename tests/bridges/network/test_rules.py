@@ -1,4 +1,4 @@
-"""Which requests the rules allow, and what a refusal says."""
+"""Which requests the rules allow, and the text of a refusal."""
 
 # letters that look like others are what this is about
 
@@ -94,7 +94,7 @@ def test_a_path_matches_in_every_way_it_can_be_read(paths: tuple[str, ...], path
     assert allowed(rule("example.com", paths=paths), "GET", f"https://example.com{path}") is expected
 
 
-def test_without_methods_a_rule_allows_to_read() -> None:
+def test_a_rule_without_methods_allows_get_and_head() -> None:
     one = rule("example.com")
     allowed_methods = [m for m in ("GET", "HEAD", "POST", "OPTIONS", "get") if allowed(one, m, "https://example.com/")]
     assert allowed_methods == ["GET", "HEAD"]
@@ -133,40 +133,40 @@ def test_a_refusal_names_a_rule_that_would_allow_it(method: str, url: str) -> No
         "https://app.localhost/",
     ],
 )
-def test_the_rule_that_a_refusal_of_a_private_host_offers_can_be_loaded_and_allows_it(url: str, tmp_path: Path) -> None:
+def test_the_rule_in_the_refusal_of_a_private_host_can_be_loaded_and_allows_it(url: str, tmp_path: Path) -> None:
     said = str(HostRules().refusal("GET", parse(url)))
 
-    offered = said[said.index("[[codeact.network]]") : said.index("No host is allowed")]
-    (tmp_path / "config.toml").write_text(offered)
+    suggested = said[said.index("[[codeact.network]]") : said.index("No host is allowed")]
+    (tmp_path / "config.toml").write_text(suggested)
     rules = load(tmp_path / "config.toml", {}).network
     found = rules.decide("GET", parse(url))
     assert found is not None
     assert found.private
 
 
-def test_a_public_host_is_offered_without_private() -> None:
+def test_the_rule_in_the_refusal_of_a_public_host_has_no_private() -> None:
     assert "private" not in str(HostRules().refusal("GET", parse("https://93.184.216.34/")))
 
 
-def test_the_rule_for_a_hosts_private_address_can_stand_where_the_refusal_says(tmp_path: Path) -> None:
+def test_the_rule_for_a_private_address_works_at_the_place_that_the_refusal_names(tmp_path: Path) -> None:
     existing = '[[codeact.network]]\nhost = "intra.example"\n'
     target = parse("https://intra.example/a")
     said = str(HostRules((rule("intra.example"),)).refusal_of_address("GET", target, "10.0.0.7"))
     assert "before the rule that allows the host:" in said
-    offered = said[said.index("[[codeact.network]]") : said.index("Allowed at present")]
-    (tmp_path / "config.toml").write_text(offered + existing)
+    suggested = said[said.index("[[codeact.network]]") : said.index("Allowed at present")]
+    (tmp_path / "config.toml").write_text(suggested + existing)
     found = load(tmp_path / "config.toml", {}).network.decide("GET", target)
     assert found is not None
     assert found.private
 
 
-def test_what_no_rule_could_allow_is_refused_without_offering_one() -> None:
+def test_a_request_that_no_rule_could_allow_is_refused_without_a_rule() -> None:
     for method, url in [("PURGE", "https://example.com/"), ("GET", "http://0.0.0.0/"), ("GET", "http://[ff02::1]/")]:
         call = json.dumps({"method": method, "url": url, "headers": []})
         assert isinstance(refusal(HostRules(), call), BadRequest)
 
 
-def test_a_rules_headers_are_in_no_text_of_it() -> None:
+def test_no_text_of_a_rule_contains_its_headers() -> None:
     one = rule("example.com", headers={"Authorization": "Bearer hunter2"})
     spec = RuleSpec(host="example.com", headers={"Authorization": "Bearer hunter2"})
     said = f"{one} {one!r} {spec} {spec!r} {HostRules((one,))!r} {HostRules((one,)).refusal('PUT', parse('https://a.example/'))}"

@@ -1,4 +1,4 @@
-"""Reading a URL, and every way in which a server could read its path."""
+"""Parsing URLs, and all readings of a path by servers."""
 
 import pytest
 
@@ -46,14 +46,14 @@ def test_a_url_has_one_canonical_spelling(spelt: str, canonical: str) -> None:
         (" /with space ", "https://example.com/with%20space"),
     ],
 )
-def test_a_location_is_read_from_where_it_was_said(location: str, target: str) -> None:
+def test_a_location_is_resolved_against_the_url_it_came_from(location: str, target: str) -> None:
     assert str(join(parse("https://example.com/a/x"), location)) == target
 
 
 @pytest.mark.parametrize(
     "location", ["https://u:p@example.com/", "file:///etc/passwd", "http:\\\\example.com", "\n//x"]
 )
-def test_a_location_is_held_to_what_every_url_is(location: str) -> None:
+def test_a_location_must_be_as_valid_as_any_url(location: str) -> None:
     with pytest.raises(BadUrl):
         join(parse("https://example.com/a/x"), location)
 

@@ -1,4 +1,4 @@
-"""Threat: an address inside is spelt so that a check takes it for one outside, or a name leads there."""
+"""Threat: an unusual spelling makes a private address look public, or a name resolves to one."""
 
 # letters that look like others are what this is about
 
@@ -13,7 +13,7 @@ from codeact_bridges.errors import BadRequest, NotAllowed
 from codeact_bridges.network import addresses
 from codeact_bridges.network.resolver import TableResolver
 
-INSIDE = [
+PRIVATE = [
     *("127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1"),
     *("169.254.169.254", "169.254.170.2", "100.64.0.1", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
     *("198.18.0.1", "192.0.2.1", "198.51.100.1", "203.0.113.1", "192.88.99.1", "224.0.0.1", "240.0.0.1"),
@@ -22,11 +22,11 @@ INSIDE = [
     *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2002:5db8:d822::", "2001::1"),
     *("2001:0:5db8:d822::1", "2001:db8::1", "3fff::1", "100::1", "5f00::1", "2001:10::1"),
 ]
-OUTSIDE = ["93.184.216.34", "8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "64:ff9b::808:808"]
+PUBLIC = ["93.184.216.34", "8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "64:ff9b::808:808"]
 
 
-@pytest.mark.parametrize("address", INSIDE)
-async def test_a_name_that_leads_inside_is_refused(address: str) -> None:
+@pytest.mark.parametrize("address", PRIVATE)
+async def test_a_name_that_resolves_to_a_non_public_address_is_refused(address: str) -> None:
     resolver = TableResolver({"rebound.example": [[address]]})
     async with opened(rule("rebound.example", port=9), resolver=resolver) as guest:
         with pytest.raises(NotAllowed, match=r"rebound\.example"):
@@ -36,13 +36,13 @@ async def test_a_name_that_leads_inside_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("mixture", [["93.184.216.34", "127.0.0.1"], ["127.0.0.1", "93.184.216.34"]])
-async def test_a_name_with_one_address_inside_is_refused_whatever_else_it_has(mixture: list[str]) -> None:
+async def test_a_name_with_one_private_address_is_refused_whatever_its_other_addresses(mixture: list[str]) -> None:
     async with opened(rule("mixed.example"), resolver=TableResolver({"mixed.example": [mixture]})) as guest:
         with pytest.raises(NotAllowed, match=r"127\.0\.0\.1"):
             await guest.get("http://mixed.example/")
 
 
-async def test_a_refused_address_names_the_rule_that_it_would_take() -> None:
+async def test_the_refusal_of_an_address_names_the_rule_that_would_allow_it() -> None:
     async with opened(rule("inside.example"), resolver=TableResolver({"inside.example": [["10.1.2.3"]]})) as guest:
         with pytest.raises(NotAllowed, match=r"(?s)10\.1\.2\.3.*private = true") as refused:
             await guest.get("https://inside.example/")
@@ -59,7 +59,7 @@ async def test_a_refused_address_names_the_rule_that_it_would_take() -> None:
         *("-a.example", "a..example", ".example", "a" * 64, "exa mple", "exa+mple"),
     ],
 )
-async def test_an_unusual_spelling_of_a_host_is_no_url(host: str) -> None:
+async def test_an_unusual_spelling_of_a_host_is_refused(host: str) -> None:
     everything = [rule("127.0.0.1", private=True), rule("localhost", private=True), rule("::1", private=True)]
     async with opened(*everything, resolver=TableResolver({})) as guest:
         with pytest.raises(BadRequest):
@@ -67,20 +67,20 @@ async def test_an_unusual_spelling_of_a_host_is_no_url(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "::ffff:0.0.0.0", "255.255.255.255"])
-async def test_where_no_host_can_be_is_refused_even_to_a_private_rule(address: str) -> None:
+async def test_an_address_that_no_host_can_have_is_refused_even_with_a_private_rule(address: str) -> None:
     resolver = TableResolver({"nowhere.example": [[address]]})
     async with opened(rule("nowhere.example", private=True), resolver=resolver) as guest:
         with pytest.raises(NotAllowed, match="no rule can allow it"):
             await guest.get("http://nowhere.example/")
 
 
-@pytest.mark.parametrize("address", OUTSIDE)
-def test_an_address_outside_is_public(address: str) -> None:
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_public_address_is_public(address: str) -> None:
     assert addresses.is_public(ipaddress.ip_address(address))
 
 
 @given(st.ip_addresses())
-def test_what_pythons_own_list_calls_special_is_never_public(address: addresses.Address) -> None:
+def test_no_address_that_python_calls_special_is_public(address: addresses.Address) -> None:
     special = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
     if special or address.is_reserved or address.is_unspecified:
         assert not addresses.is_public(address) or address in ipaddress.ip_network("64:ff9b::/96")

@@ -1,4 +1,4 @@
-"""Threat: somebody else answers in the place of the allowed host."""
+"""Threat: another server answers in place of the allowed host."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ async def test_the_certificate_is_checked_against_the_name_and_not_the_address(t
 @pytest.mark.parametrize(
     ("name", "days"), [("other.example", 1), ("127.0.0.1", 1), ("*.api.example", 1), ("api.example", -1)]
 )
-async def test_a_certificate_of_somebody_else_is_an_error(name: str, days: int, tmp_path: Path) -> None:
+async def test_a_wrong_or_expired_certificate_is_an_error(name: str, days: int, tmp_path: Path) -> None:
     authority = Authority()
     async with answering(lambda seen: http(), authority.serving(name, folder=tmp_path, days=days)) as served:
         allowed = rule("api.example", port=served.port, private=True, headers={"X-Key": "never sent"})

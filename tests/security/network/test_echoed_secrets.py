@@ -1,4 +1,4 @@
-"""Threat: what the host injects comes back, in whatever a server echoes."""
+"""Threat: a server echoes the headers that the host injected."""
 
 import json
 from base64 import b64encode, urlsafe_b64encode
@@ -77,7 +77,7 @@ async def test_an_echo_in_the_target_of_a_redirect_is_masked() -> None:
 
 
 @pytest.mark.parametrize("location", [f"http://example.com/{SECRET}", f"/{SECRET}", f"ftp://x/{SECRET}"])
-async def test_an_echo_in_a_redirect_that_goes_wrong_is_masked(location: str) -> None:
+async def test_an_echo_in_a_failing_redirect_is_masked(location: str) -> None:
     def answer(seen: Seen) -> bytes:
         return b"garbage\r\n\r\n" if SECRET in seen.target else http(status="302 x", Location=location)
 
@@ -88,7 +88,7 @@ async def test_an_echo_in_a_redirect_that_goes_wrong_is_masked(location: str) ->
     assert SECRET not in said
 
 
-async def test_an_echo_by_another_host_is_masked_too() -> None:
+async def test_an_echo_from_another_host_is_masked_too() -> None:
     async with (
         answering(lambda seen: http(SECRET)) as other,
         opened(loopback(9, headers=HEADERS), loopback(other.port)) as guest,
@@ -96,7 +96,7 @@ async def test_an_echo_by_another_host_is_masked_too() -> None:
         assert (await guest.get(other.url())).body == b"[masked]"
 
 
-async def test_an_echo_cut_in_two_by_the_network_is_masked() -> None:
+async def test_an_echo_split_across_two_chunks_is_masked() -> None:
     async with (
         sends_in_pieces(b"a" * 1_000 + SECRET.encode() + b"b" * 1_000, at=1_005) as served,
         opened(loopback(served.port, headers=HEADERS)) as guest,
@@ -116,7 +116,7 @@ def test_headers_that_hold_no_secret_mask_nothing() -> None:
     assert Mask.of_headers(plain).forms == ()
 
 
-def test_a_mask_does_not_show_what_it_hides() -> None:
+def test_the_repr_of_a_mask_does_not_show_the_secret() -> None:
     assert SECRET not in repr(Mask.of_headers(HEADERS.items()))
 
 
@@ -124,7 +124,7 @@ def test_a_mask_does_not_show_what_it_hides() -> None:
     st.lists(st.sampled_from([*FORMS, b"gh_/", b"s3cret", b"x", b"", b"[masked]", SECRET.encode()[:9]]), max_size=8),
     st.lists(st.integers(1, 12), min_size=1, max_size=50),
 )
-def test_however_a_body_is_cut_no_form_of_the_secret_gets_through(parts: list[bytes], sizes: list[int]) -> None:
+def test_no_form_of_the_secret_gets_through_however_the_body_is_split(parts: list[bytes], sizes: list[int]) -> None:
     mask, whole, out = Mask.of_headers(HEADERS.items()), b"".join(parts), b""
     stream = MaskedStream(mask)
     at = 0

@@ -1,4 +1,4 @@
-"""Threat: more bytes, headers or requests than anybody can want."""
+"""Threat: too many bytes, headers or requests."""
 
 import zlib
 
@@ -50,7 +50,7 @@ async def test_a_server_that_never_stops_sending_is_cut_off(talk: Talk) -> None:
             assert access.bytes < LIMIT + 2_000_000
 
 
-async def test_a_body_said_to_be_too_large_is_not_even_begun() -> None:
+async def test_a_body_announced_as_too_large_is_not_read() -> None:
     async with serving(_announces) as served, opened(loopback(served.port), http_response_bytes=LIMIT) as guest:
         with pytest.raises(HttpFailed, match=r"200,000 bytes \(setting codeact.limits.http_response_bytes\)"):
             await guest.get(served.url())
@@ -62,7 +62,7 @@ async def _announces(stream: anyio.abc.ByteStream) -> None:
     await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n")
 
 
-async def test_a_body_of_just_the_limit_arrives_in_pieces() -> None:
+async def test_a_body_of_exactly_the_limit_arrives_in_pieces() -> None:
     async with (
         answering(lambda seen: http(bytes(LIMIT))) as served,
         opened(loopback(served.port), http_response_bytes=LIMIT, message_bytes=400_000) as guest,
@@ -72,7 +72,7 @@ async def test_a_body_of_just_the_limit_arrives_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("headers", [b"X: y\r\n" * 201, b"X: " + b"y" * 64_001 + b"\r\n"])
-async def test_an_answer_with_too_many_headers_is_refused(headers: bytes) -> None:
+async def test_a_response_with_too_many_headers_is_refused(headers: bytes) -> None:
     async def talk(stream: anyio.abc.ByteStream) -> None:
         await read_request(stream)
         await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + headers + b"\r\n")
@@ -82,7 +82,7 @@ async def test_an_answer_with_too_many_headers_is_refused(headers: bytes) -> Non
             await guest.get(served.url())
 
 
-async def test_a_program_cannot_hammer_a_host() -> None:
+async def test_a_programs_requests_are_limited() -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port), http_requests=3) as guest:
         for _ in range(3):
             await guest.get(served.url())
@@ -91,7 +91,7 @@ async def test_a_program_cannot_hammer_a_host() -> None:
     assert len(served.requests) == 3
 
 
-async def test_refused_requests_count_too_so_that_the_account_stays_small() -> None:
+async def test_refused_requests_count_too_so_that_the_access_log_stays_small() -> None:
     async with opened(loopback(9), http_requests=3) as guest:
         for _ in range(3):
             with pytest.raises(NotAllowed):
@@ -114,7 +114,7 @@ BOMB = zlib.compress(bytes(50_000_000), 9)
 
 
 @pytest.mark.parametrize(("encoding", "wbits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)])
-async def test_a_compressed_bomb_is_counted_as_what_it_becomes(encoding: str, wbits: int) -> None:
+async def test_a_compressed_bomb_counts_with_its_decompressed_size(encoding: str, wbits: int) -> None:
     compressor = zlib.compressobj(9, wbits=wbits)
     bomb = compressor.compress(bytes(50_000_000)) + compressor.flush()
     assert len(bomb) < 60_000
@@ -127,7 +127,7 @@ async def test_a_compressed_bomb_is_counted_as_what_it_becomes(encoding: str, wb
         assert guest.usage.accesses[0].bytes < 5_000_000
 
 
-async def test_a_bomb_in_a_bomb_is_counted_as_what_it_becomes() -> None:
+async def test_a_nested_bomb_counts_with_its_decompressed_size() -> None:
     bomb = zlib.compress(BOMB, 9)
     async with (
         answering(lambda seen: http(bomb, Content_Encoding="deflate, deflate")) as served,
@@ -137,7 +137,7 @@ async def test_a_bomb_in_a_bomb_is_counted_as_what_it_becomes() -> None:
             await guest.get(served.url())
 
 
-async def test_more_encodings_than_anybody_uses_are_an_error() -> None:
+async def test_too_many_content_encodings_are_an_error() -> None:
     encodings = ", ".join(["gzip"] * 50)
     async with (
         answering(lambda seen: http(BOMB, Content_Encoding=encodings)) as served,
@@ -147,7 +147,7 @@ async def test_more_encodings_than_anybody_uses_are_an_error() -> None:
             await guest.get(served.url())
 
 
-async def test_an_honest_compressed_answer_arrives_decompressed_and_says_so() -> None:
+async def test_an_ordinary_compressed_response_arrives_decompressed_and_its_headers_say_so() -> None:
     async with (
         answering(lambda seen: http(zlib.compress(b"hello"), Content_Encoding="deflate")) as served,
         opened(loopback(served.port)) as guest,

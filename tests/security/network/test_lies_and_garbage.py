@@ -1,4 +1,4 @@
-"""Threat: a server that lies about length, does not speak HTTP, or stops in the middle."""
+"""Threat: a server that sends a wrong length, does not speak HTTP, or stops in the middle."""
 
 import anyio
 import anyio.abc
@@ -44,7 +44,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw",
     ],
 )
-async def test_what_is_no_whole_answer_is_an_error_that_a_program_can_catch(data: bytes) -> None:
+async def test_an_incomplete_or_invalid_response_is_an_error_that_a_program_can_catch(data: bytes) -> None:
     talk = sends(data)
     with anyio.fail_after(5):
         async with serving(talk) as served, opened(loopback(served.port)) as guest:
@@ -55,7 +55,7 @@ async def test_what_is_no_whole_answer_is_an_error_that_a_program_can_catch(data
             assert len(guest.usage.accesses) == 1
 
 
-async def test_bytes_behind_the_said_length_reach_nobody() -> None:
+async def test_bytes_beyond_the_announced_length_are_dropped() -> None:
     async def talk(stream: anyio.abc.ByteStream) -> None:
         await read_request(stream)
         await stream.send(OK + b"Content-Length: 5\r\n\r\nhello" + OK + b"Content-Length: 6\r\n\r\nforged")
@@ -66,19 +66,19 @@ async def test_bytes_behind_the_said_length_reach_nobody() -> None:
     assert served.connections == 2
 
 
-async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
+async def test_a_response_without_a_length_ends_with_the_connection() -> None:
     talk = sends(OK + b"\r\nas long as it is")
     async with serving(talk) as served, opened(loopback(served.port)) as guest:
         assert (await guest.get(served.url())).body == b"as long as it is"
 
 
-async def test_nobody_there_is_an_error() -> None:
+async def test_a_refused_connection_is_an_error() -> None:
     async with serving(_never) as served:
         gone: Served = served
     async with opened(loopback(gone.port)) as guest:
-        with pytest.raises(HttpFailed, match=r"no connection to 127\.0\.0\.1"):
+        with pytest.raises(HttpFailed, match=r"cannot connect to 127\.0\.0\.1"):
             await guest.get(gone.url())
 
 
 async def _never(stream: anyio.abc.ByteStream) -> None:
-    """Is never connected to."""
+    """For a server that gets no connection."""

@@ -1,4 +1,4 @@
-"""Threat: a URL that nobody thought of. Hypothesis spells them, and readers that are not ours say where they lead."""
+"""Threat: a URL that nobody foresaw. Hypothesis generates them; parsers that are not ours say where they lead."""
 
 # letters that look like others are what this is about
 
@@ -152,7 +152,7 @@ pieces = st.sampled_from(
 plain = st.sampled_from(["x", "y.json", "/z", "-", "%C3%BC", "a/b"])
 paths = st.lists(pieces, max_size=10).map("".join)
 urls = st.tuples(schemes, user, hosts, ports, paths).map("".join)
-"""Mostly wrong, in the ways that parsers are known to disagree on."""
+"""Mostly invalid, in ways on which parsers are known to disagree."""
 begins = st.sampled_from(
     ["http://example.com", "https://a.wild.example:8443", "http://93.184.216.34", "https://bücher.example"]
 )
@@ -161,12 +161,12 @@ near_urls = st.tuples(
     st.sampled_from(["/public/", "/b/", "/a", "/"]),
     st.lists(st.one_of(pieces, plain), max_size=6).map("".join),
 ).map("".join)
-"""Right but for the path."""
+"""Valid except for the path."""
 methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "get", "PATCH", "OPTIONS"])
 
 
-def a_reader_of_its_own(method: str, url: str) -> bool:
-    """Whether the rules above mean to allow this. Shares no code with what it judges, and says no when in doubt."""
+def independently_allowed(method: str, url: str) -> bool:
+    """Whether the rules above should allow this. Shares no code with the product; says no when in doubt."""
     match = re.fullmatch(r"(?i)(https?)://([^/?#\\@\s]*)(/[^?#\\]*)?(\?[^#\\]*)?(#.*)?", url, re.DOTALL)
     if match is None:
         return False
@@ -190,7 +190,7 @@ def a_reader_of_its_own(method: str, url: str) -> bool:
 
 
 def stays(path: str, pattern: str) -> bool:
-    """Whether the path is inside however often it is decoded, and with a slash at its end where it had one."""
+    """Whether the path matches however often it is decoded, with a slash at the end if it had one."""
     for _ in range(12):
         for reading in (
             path,
@@ -213,7 +213,7 @@ def stays(path: str, pattern: str) -> bool:
 @example("GET", "http://example.com/public/..%2fadmin")
 @example("GET", "http://example.com/public/%2e%2e/admin")
 @example("GET", "http://example.com#@evil.test/public/x")
-def test_what_is_allowed_leads_where_a_rule_leads_for_every_reader(method: str, url: str) -> None:
+def test_an_allowed_url_is_one_that_every_parser_reads_as_allowed(method: str, url: str) -> None:
     try:
         target = parse(url)
     except BadUrl:
@@ -223,8 +223,8 @@ def test_what_is_allowed_leads_where_a_rule_leads_for_every_reader(method: str, 
         event("refused")
         return
     event("allowed")
-    assert a_reader_of_its_own(method, url)
-    assert a_reader_of_its_own(method, str(target)), "what is sent"
+    assert independently_allowed(method, url)
+    assert independently_allowed(method, str(target)), "the URL that is sent"
     split = urlsplit(str(target))
     assert (split.scheme, split.hostname, split.port or DEFAULTS[target.scheme]) == target.origin
     assert (split.username, split.password) == (None, None)
@@ -238,18 +238,18 @@ DEFAULTS = {"http": 80, "https": 443}
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(methods, st.one_of(urls, near_urls, paths, hosts.map(lambda host: f"//{host}/public/x")))
-def test_a_redirect_leads_no_further_than_a_first_request(method: str, location: str) -> None:
+def test_a_redirect_can_lead_nowhere_that_a_first_request_cannot(method: str, location: str) -> None:
     try:
         target = join(parse("http://example.com/public/x/y"), location)
     except BadUrl:
         return
     if RULES.decide(method, target) is not None:
-        assert a_reader_of_its_own(method, str(target))
+        assert independently_allowed(method, str(target))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.one_of(urls, near_urls, st.text(max_size=80)))
-def test_the_canonical_spelling_is_its_own_canonical_spelling(url: str) -> None:
+def test_canonicalisation_is_idempotent(url: str) -> None:
     try:
         target = parse(url)
     except BadUrl:
@@ -269,7 +269,7 @@ def test_the_canonical_spelling_is_its_own_canonical_spelling(url: str) -> None:
         ("PUT", "https://xn--bcher-kva.example/"),
     ],
 )
-def test_the_reader_and_the_rules_agree_on_what_is_plain(method: str, url: str) -> None:
+def test_the_independent_check_and_the_rules_agree_on_ordinary_urls(method: str, url: str) -> None:
     target: Target = parse(url)
-    assert a_reader_of_its_own(method, url)
+    assert independently_allowed(method, url)
     assert RULES.decide(method, target) is not None

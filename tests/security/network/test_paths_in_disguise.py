@@ -1,4 +1,4 @@
-"""Threat: a path that is inside an allowed folder as it is written, and outside as a server reads it."""
+"""Threat: a path that is inside an allowed folder as written, and outside as a server reads it."""
 
 # letters that look like others are what this is about
 
@@ -42,7 +42,7 @@ from codeact_bridges.errors import BadRequest, BridgeError
         "/public/%" + "25" * 40 + "2e",
     ],
 )
-async def test_a_path_that_some_server_reads_as_another_one_is_refused(path: str) -> None:
+async def test_a_path_that_some_server_reads_differently_is_refused(path: str) -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/public/*",))) as guest:
         with pytest.raises(BridgeError) as refused:
             await guest.get(served.url(path))
@@ -53,12 +53,12 @@ async def test_a_path_that_some_server_reads_as_another_one_is_refused(path: str
 @pytest.mark.parametrize(
     "path", ["/public/x", "/public/a%2Fb", "/public//x", "/public/a;b=c/d", "/public/100%25", "/public/ü"]
 )
-async def test_an_honest_path_is_allowed(path: str) -> None:
+async def test_an_ordinary_path_is_allowed(path: str) -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/public/*",))) as guest:
         assert (await guest.get(served.url(path))).status == 200
 
 
-async def test_a_rule_for_every_path_refuses_disguises_all_the_same() -> None:
+async def test_a_rule_for_every_path_refuses_disguised_paths_too() -> None:
     async with opened(loopback(9)) as guest:
         for path in ("/..%2fx", "/%252e%252e/x", "/..;/x", "/%00"):
             with pytest.raises(BadRequest):

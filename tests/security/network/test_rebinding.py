@@ -1,4 +1,4 @@
-"""Threat: a name means one address when it is checked, and another when it is connected to."""
+"""Threat: a name resolves to one address for the check and to another for the connection."""
 
 import pytest
 from http_peers import answering, http, opened, rule
@@ -7,15 +7,15 @@ from codeact_bridges.errors import NotAllowed
 from codeact_bridges.network.resolver import TableResolver
 
 
-async def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
+async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     async with answering(lambda seen: http("inside")) as served:
-        # The second answer would be refused, were anybody to ask for it between check and connection.
+        # The second answer would be refused if the name were resolved again between check and connection.
         resolver = TableResolver({"rebind.example": [["127.0.0.1"], ["0.0.0.0"]]})
         allowed = rule("rebind.example", port=served.port, private=True)
         async with opened(allowed, resolver=resolver) as guest:
             answer = await guest.get(served.url(host="rebind.example"))
     assert answer.body == b"inside"
-    assert resolver.asked == ["rebind.example"]
+    assert resolver.lookups == ["rebind.example"]
     assert served.requests[0].headers["host"] == f"rebind.example:{served.port}"
 
 

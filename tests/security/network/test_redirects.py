@@ -1,4 +1,4 @@
-"""Threat: an allowed host sends the request on to a place that is not allowed, or with what is not meant for it."""
+"""Threat: an allowed host redirects to a place that is not allowed, or to one that must not get the credentials."""
 
 import pytest
 from http_peers import Seen, answering, http, loopback, opened, rule
@@ -14,12 +14,12 @@ from codeact_bridges.network.resolver import TableResolver
         *("/admin", "../admin", "/public/%2e%2e/admin", "https://example.com/"),
     ],
 )
-async def test_a_redirect_to_what_no_rule_allows_is_not_followed(location: str) -> None:
+async def test_a_redirect_that_no_rule_allows_is_not_followed(location: str) -> None:
     async with (
         answering(lambda seen: http(status="302 Found", Location=location)) as served,
         opened(loopback(served.port, paths=("/public/*",))) as guest,
     ):
-        with pytest.raises(NotAllowed, match=r"to which GET .*/public/x redirected"):
+        with pytest.raises(NotAllowed, match=r"redirected from GET .*/public/x"):
             await guest.get(served.url("/public/x"))
         decisions = [access.decision for access in guest.usage.accesses]
     assert decisions == ["allow", "deny"]
@@ -30,7 +30,7 @@ async def test_a_redirect_to_what_no_rule_allows_is_not_followed(location: str) 
     "location",
     ["file:///etc/passwd", "gopher://127.0.0.1/", "http://a:b@127.0.0.1/", "http://127.1/", "http:\\\\127.0.0.1"],
 )
-async def test_a_redirect_that_cannot_be_read_alike_by_all_is_an_error(location: str) -> None:
+async def test_a_redirect_to_an_ambiguous_url_is_an_error(location: str) -> None:
     async with (
         answering(lambda seen: http(status="302 Found", Location=location)) as served,
         opened(loopback(served.port)) as guest,
@@ -50,13 +50,13 @@ async def test_a_loop_of_redirects_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "method", "then"),
+    ("status", "method", "expected"),
     [
         *((301, "POST", "GET"), (302, "POST", "GET"), (303, "POST", "GET"), (303, "PUT", "GET"), (303, "HEAD", "HEAD")),
         *((307, "POST", "POST"), (308, "POST", "POST"), (301, "PUT", "PUT"), (302, "DELETE", "DELETE")),
     ],
 )
-async def test_the_method_of_the_next_hop_follows_the_fetch_standard(status: int, method: str, then: str) -> None:
+async def test_the_method_after_a_redirect_follows_the_fetch_standard(status: int, method: str, expected: str) -> None:
     def answer(seen: Seen) -> bytes:
         return http(status=f"{status} x", Location="/b") if seen.target == "/a" else http()
 
@@ -67,12 +67,12 @@ async def test_the_method_of_the_next_hop_follows_the_fetch_standard(status: int
         sent = {} if method == "HEAD" else {"text": "body", "headers": [("Content-Type", "text/plain")]}
         await guest.request(method, served.url("/a"), **sent)
     last = served.requests[-1]
-    assert last.method == then
-    kept = then == method and method != "HEAD"
-    assert (last.body, last.headers.get("content-type")) == ((b"body", "text/plain") if kept else (b"", None))
+    assert last.method == expected
+    has_body = expected == method and method != "HEAD"
+    assert (last.body, last.headers.get("content-type")) == ((b"body", "text/plain") if has_body else (b"", None))
 
 
-async def test_the_method_of_the_next_hop_is_checked_too() -> None:
+async def test_the_method_after_a_redirect_is_checked_too() -> None:
     async with answering(lambda seen: http(status="307 x", Location="/read-only")) as served:
         write = loopback(served.port, methods=("POST",), paths=("/write",))
         read = loopback(served.port, paths=("/read-only",))
@@ -97,7 +97,7 @@ async def test_credentials_do_not_cross_to_another_origin() -> None:
     assert answer.url == other.url("/there")
 
 
-async def test_what_is_injected_does_not_come_back_into_a_chain_that_left_its_origin() -> None:
+async def test_headers_are_not_injected_again_after_a_redirect_chain_returns_to_its_origin() -> None:
     async with answering(lambda seen: http(status="302 x", Location=home.url("/end"))) as other:
 
         def answer(seen: Seen) -> bytes:
@@ -112,7 +112,7 @@ async def test_what_is_injected_does_not_come_back_into_a_chain_that_left_its_or
     assert "x-key" not in home.requests[1].headers
 
 
-async def test_the_same_origin_keeps_what_it_was_given() -> None:
+async def test_a_redirect_to_the_same_origin_keeps_all_headers() -> None:
     def answer(seen: Seen) -> bytes:
         return http() if seen.target == "/b" else http(status="302 x", Location="/b")
 

@@ -1,4 +1,4 @@
-"""Threat: a header makes two requests of one, names another host or method, or takes the place of an injected one."""
+"""Threat: a header splits one request in two, names another host or method, or replaces an injected header."""
 
 # letters that look like others are what this is about
 
@@ -27,7 +27,7 @@ from codeact_bridges.errors import BadRequest
         *(("X-Forwarded-Host", "evil.test"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1")),
     ],
 )
-async def test_a_header_that_is_not_the_programs_to_set_is_refused(header: tuple[str, str]) -> None:
+async def test_a_header_that_programs_cannot_set_is_refused(header: tuple[str, str]) -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         with pytest.raises(BadRequest):
             await guest.get(served.url(), headers=[header])
@@ -42,7 +42,7 @@ async def test_too_many_headers_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-async def test_an_injected_header_takes_the_place_of_the_programs_own(name: str) -> None:
+async def test_an_injected_header_replaces_the_programs_own(name: str) -> None:
     async with (
         answering(lambda seen: http()) as served,
         opened(loopback(served.port, headers={"Authorization": "Bearer operator"})) as guest,
@@ -51,7 +51,7 @@ async def test_an_injected_header_takes_the_place_of_the_programs_own(name: str)
     assert served.requests[0].headers["authorization"] == "Bearer operator"
 
 
-async def test_honest_headers_arrive_as_they_are() -> None:
+async def test_ordinary_headers_arrive_unchanged() -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         own = [("Accept", "text/plain"), ("X-Über".replace("Ü", "U"), "grün"), ("User-Agent", "me")]
         await guest.get(served.url(), headers=own)
@@ -59,7 +59,7 @@ async def test_honest_headers_arrive_as_they_are() -> None:
     assert (headers["accept"], headers["x-uber"], headers["user-agent"]) == ("text/plain", "grün", "me")
 
 
-async def test_a_body_is_as_long_as_it_says() -> None:
+async def test_the_content_length_is_that_of_the_body() -> None:
     async with (
         answering(lambda seen: http(str(len(seen.body)))) as served,
         opened(loopback(served.port, methods=("POST", "GET"))) as guest,
@@ -69,7 +69,7 @@ async def test_a_body_is_as_long_as_it_says() -> None:
     assert [seen.headers["content-length"] for seen in served.requests] == ["28", "0"]
 
 
-async def test_no_cookie_is_kept_between_requests() -> None:
+async def test_no_cookie_is_stored_between_requests() -> None:
     async with answering(lambda seen: http(Set_Cookie="session=1")) as served, opened(loopback(served.port)) as guest:
         await guest.get(served.url())
         await guest.get(served.url())

@@ -1,4 +1,4 @@
-"""Threat: a server, or a resolver, that takes for ever."""
+"""Threat: a server or a resolver that never finishes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from http_peers import Guest, Talk, loopback, opened, read_request, rule, servin
 from codeact_bridges.errors import HttpTimedOut
 from codeact_bridges.network.addresses import Address
 
-ENOUGH_S = 0.3
+TIMEOUT_S = 0.3
 
 
 async def silent(stream: anyio.abc.ByteStream) -> None:
@@ -52,34 +52,34 @@ async def continues_for_ever(stream: anyio.abc.ByteStream) -> None:
 @pytest.mark.parametrize(
     "talk", [silent, stops_in_the_head, stops_in_the_body, drips_its_head, drips_its_body, continues_for_ever]
 )
-async def test_a_server_that_never_ends_is_given_up(talk: Talk) -> None:
+async def test_a_request_to_a_stalling_server_times_out(talk: Talk) -> None:
     with anyio.fail_after(5):
         async with serving(talk) as served, opened(loopback(served.port)) as guest:
-            with pytest.raises(HttpTimedOut, match="not over after"):
-                await guest.get(served.url(), timeout_s=ENOUGH_S)
+            with pytest.raises(HttpTimedOut, match="not finished after"):
+                await guest.get(served.url(), timeout_s=TIMEOUT_S)
             assert [access.decision for access in guest.usage.accesses] == ["allow"]
 
 
-async def test_a_program_cannot_ask_for_more_time_than_the_operator_gives() -> None:
+async def test_a_programs_timeout_cannot_exceed_the_operators() -> None:
     with anyio.fail_after(5):
-        async with serving(silent) as served, opened(loopback(served.port), http_timeout_s=ENOUGH_S) as guest:
+        async with serving(silent) as served, opened(loopback(served.port), http_timeout_s=TIMEOUT_S) as guest:
             with pytest.raises(HttpTimedOut):
                 await guest.get(served.url(), timeout_s=3_600)
 
 
-async def test_a_resolver_that_never_answers_is_given_up() -> None:
-    class Nobody:
+async def test_a_request_with_a_stalling_resolver_times_out() -> None:
+    class StallingResolver:
         async def resolve(self, host: str) -> Sequence[Address]:
             await anyio.sleep_forever()
             return ()
 
     with anyio.fail_after(5):
-        async with opened(rule("example.com"), resolver=Nobody()) as guest:
+        async with opened(rule("example.com"), resolver=StallingResolver()) as guest:
             with pytest.raises(HttpTimedOut):
-                await guest.get("http://example.com/", timeout_s=ENOUGH_S)
+                await guest.get("http://example.com/", timeout_s=TIMEOUT_S)
 
 
-async def test_a_program_that_never_fetches_the_rest_holds_no_connection() -> None:
+async def test_a_program_that_stops_reading_holds_no_connection() -> None:
     async def endless(stream: anyio.abc.ByteStream) -> None:
         await read_request(stream)
         await stream.send(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -87,14 +87,14 @@ async def test_a_program_that_never_fetches_the_rest_holds_no_connection() -> No
             while True:
                 await stream.send(bytes(100_000))
         except anyio.BrokenResourceError:
-            let_go.set()
+            closed.set()
 
-    let_go = anyio.Event()
+    closed = anyio.Event()
     with anyio.fail_after(5):
         async with serving(endless) as served, opened(loopback(served.port)) as guest:
-            answer = await guest.call("network.request", method="GET", url=served.url(), timeout_s=ENOUGH_S)
+            answer = await guest.call("network.request", method="GET", url=served.url(), timeout_s=TIMEOUT_S)
             assert answer["more"] is not None
-            await let_go.wait()
+            await closed.wait()
             with pytest.raises(HttpTimedOut):
                 await _read_to_the_end(guest, answer["more"])
 
@@ -104,28 +104,28 @@ async def _read_to_the_end(guest: Guest, more: int | None) -> None:
         more = (await guest.call("network.read", id=more))["more"]
 
 
-async def test_the_end_of_the_run_closes_what_is_under_way() -> None:
+async def test_the_end_of_the_run_closes_requests_in_flight() -> None:
     async def waits(stream: anyio.abc.ByteStream) -> None:
         await read_request(stream)
-        asked.set()
+        received.set()
         assert await read_request(stream) is None
         closed.set()
 
-    asked, closed = anyio.Event(), anyio.Event()
+    received, closed = anyio.Event(), anyio.Event()
     with anyio.fail_after(5):
         async with serving(waits) as served:
             async with anyio.create_task_group() as tasks, opened(loopback(served.port)) as guest:
 
-                async def ask() -> None:
+                async def request() -> None:
                     await guest.get(served.url())
 
-                tasks.start_soon(ask)
-                await asked.wait()
+                tasks.start_soon(request)
+                await received.wait()
                 tasks.cancel_scope.cancel()
             await closed.wait()
 
 
-async def test_requests_beyond_the_most_at_once_wait_their_turn() -> None:
+async def test_requests_above_the_concurrency_limit_wait_their_turn() -> None:
     async def counts(stream: anyio.abc.ByteStream) -> None:
         while await read_request(stream) is not None:
             if served.connections == 16:

@@ -1,4 +1,4 @@
-"""Threat: a URL that the check reads in one way and the library, a proxy or the server in another."""
+"""Threat: a URL that the check reads one way and the library, a proxy or the server another way."""
 
 # letters that look like others are what this is about
 
@@ -38,7 +38,7 @@ from codeact_bridges.errors import BadRequest, NotAllowed
         "http://HOST/" + "a" * 8_000,
     ],
 )
-async def test_what_is_not_read_alike_by_everybody_is_refused(url: str) -> None:
+async def test_an_ambiguous_or_malformed_url_is_refused(url: str) -> None:
     async with answering(lambda seen: http()) as served:
         url = url.replace("HOST", f"127.0.0.1:{served.port}").replace("NAME", "127.0.0.1")
         async with opened(loopback(served.port)) as guest:
@@ -53,14 +53,14 @@ async def test_what_is_not_read_alike_by_everybody_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "method", ["CONNECT", "TRACE", "GET /x HTTP/1.1\r\nA: b\r\n\r\nGET", "", "GÉT", "G T", "get\n"]
 )
-async def test_what_is_no_method_is_refused(method: str) -> None:
+async def test_an_unknown_method_is_refused(method: str) -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port)) as guest:
         with pytest.raises((BadRequest, NotAllowed)):
             await guest.request(method, served.url())
     assert served.connections == 0
 
 
-async def test_what_is_sent_is_what_was_checked() -> None:
+async def test_the_url_that_was_checked_is_the_url_that_is_sent() -> None:
     async with answering(lambda seen: http()) as served, opened(loopback(served.port, paths=("/a/*",))) as guest:
         await guest.get(served.url("/x/%2e%2E/a/./%7Euser/ü%2fb?q=%2e%2e/ü#fragment"))
     assert served.requests[0].target == "/a/~user/%C3%BC%2Fb?q=../%C3%BC"
