@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -54,7 +55,7 @@ LOG_LEVEL: Final = "info"
 
 T = TypeVar("T")
 
-_CLIENT_INFO: Final = Implementation(name="codeact-mcp", version="0.1.0")
+_CLIENT_INFO: Final = Implementation(name="codeact-mcp", version=version("codeact-mcp"))
 
 
 class DownstreamServer:
