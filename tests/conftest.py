@@ -1,11 +1,26 @@
 """What all tests share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from micro_vm import why_no_micro_vm
 from served import Commands
+
+from codeact_bridges.sandbox.component_cache import COMPILE_TIMEOUT_S
+
+HERE = Path(__file__).parent
+SLOW = tuple(
+    str(HERE / each)
+    for each in (
+        "bridges/tools/downstream/test_published_servers.py",
+        "conformance",
+        "differential",
+        "e2e",
+    )
+)
+"""Folders and files whose tests are marked `slow`. A single one carries the mark itself."""
 
 NOT_TESTED = pytest.StashKey[tuple[int, str]]()
 
@@ -13,6 +28,11 @@ NOT_TESTED = pytest.StashKey[tuple[int, str]]()
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if str(item.path).startswith(SLOW):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)
@@ -39,19 +59,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def guest_cache(request: pytest.FixtureRequest) -> Path:
-    """Where the compiled guest stays from one test session to the next: compiling takes 10 s."""
-    cache = request.config.cache
-    assert cache is not None
-    return cache.mkdir("codeact-mcp")
+def lasting_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes folders that last from one test session to the next; for one session with `-p no:cacheprovider`."""
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    return partial(tmp_path_factory.mktemp, numbered=False) if cache is None else cache.mkdir
+
+
+@pytest.fixture(scope="session")
+def guest_cache(lasting_folder: Callable[[str], Path]) -> Path:
+    """The folder of the compiled guest, as below a user's cache directory. Compiling takes 10 s."""
+    return lasting_folder("codeact-mcp")
 
 
 @pytest.fixture(scope="session")
 def environment(guest_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What a client gives a server: next to nothing. The guest is compiled when a test gets it."""
     home = tmp_path_factory.mktemp("home")
-    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(guest_cache)}
-    done = Commands(home, environment).run("run", "-", stdin="6 * 7")
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(guest_cache.parent)}
+    done = Commands(home, environment).run("run", "-", stdin="6 * 7", timeout_s=COMPILE_TIMEOUT_S)
     assert done.stdout == "42\n", done.stderr
     return environment
 

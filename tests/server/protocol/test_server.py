@@ -45,7 +45,7 @@ CONFIG = Config(servers=(counter(),), engine="wasmtime", limits=Limits(code_byte
 @pytest.fixture(scope="module")
 async def app(guest_cache: Path, environment: object) -> AsyncGenerator[App]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(guest_cache))
+        patch.setenv("XDG_CACHE_HOME", str(guest_cache.parent))
         async with open_app(CONFIG, lambda _: None) as app:
             yield app
 
@@ -233,7 +233,7 @@ async def test_a_run_beyond_the_waiting_limit_is_refused_with_try_again_later(
     guest_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One worker, and room for one waiting run."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(guest_cache))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(guest_cache.parent))
     config = replace(CONFIG, pool=CONFIG.pool.model_copy(update={"max_workers": 1, "max_waiting": 1}))
     ends: list[tuple[bool, list[str]]] = []
 
