@@ -1,4 +1,4 @@
-"""What the pool and a run rely on in a worker: the real process, and the double that stands for it in other tests."""
+"""The contract of a worker towards the pool and a run: the real process, and the double that other tests use."""
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -24,7 +24,7 @@ PROGRAMS = {
     "spin": "print('spinning')\nwhile True: pass",
     "die": "import os; os._exit(1)",
 }
-"""What a real guest is given for the acts of `acting`."""
+"""The programs that make a real guest do what `acting` does."""
 
 
 async def acting(begin: str, host: GuestHost) -> str:
@@ -42,11 +42,11 @@ async def acting(begin: str, host: GuestHost) -> str:
             await anyio.sleep_forever()
             raise AssertionError
         case _:
-            raise GuestDied("as it was told to")
+            raise GuestDied("died on request")
 
 
 class Host:
-    """Answers every question with an error of this text."""
+    """Answers every call with an error with this text."""
 
     def __init__(self, answer: str = "answered") -> None:
         self.printed_text = ""
@@ -65,7 +65,7 @@ class Host:
 async def launch(
     request: pytest.FixtureRequest, engine: EngineName, guest_cache: Path
 ) -> AsyncGenerator[tuple[Launch, bool]]:
-    """Starts workers, and says whether they are real."""
+    """A function that starts workers, and whether they are real."""
     if request.param == "double":
 
         async def make() -> Worker:
@@ -91,7 +91,7 @@ def begin(launch: tuple[Launch, bool], act: str) -> str:
     return json.dumps({"code": PROGRAMS[act] if launch[1] else act})
 
 
-async def test_a_run_prints_asks_and_gives_its_outcome(launch: tuple[Launch, bool]) -> None:
+async def test_a_run_prints_calls_its_host_and_returns_its_outcome(launch: tuple[Launch, bool]) -> None:
     host = Host()
     async with started(launch) as worker:
         outcome = json.loads(await worker.run(begin(launch, "answer"), host))
@@ -100,7 +100,7 @@ async def test_a_run_prints_asks_and_gives_its_outcome(launch: tuple[Launch, boo
     assert "answered" in outcome["traceback"]
 
 
-async def test_a_refusal_is_the_guests_to_handle_and_the_worker_goes_on(launch: tuple[Launch, bool]) -> None:
+async def test_the_guest_can_handle_a_refusal_and_its_worker_stays_usable(launch: tuple[Launch, bool]) -> None:
     async with started(launch) as worker:
         first = json.loads(await worker.run(begin(launch, "answer"), Host("refused")))
         await worker.renew()
@@ -109,7 +109,9 @@ async def test_a_refusal_is_the_guests_to_handle_and_the_worker_goes_on(launch: 
     assert second["kind"] == "raised"
 
 
-async def test_a_guest_that_dies_says_so_and_closing_twice_is_nothing(launch: tuple[Launch, bool]) -> None:
+async def test_a_run_whose_guest_dies_raises_and_closing_the_worker_again_does_nothing(
+    launch: tuple[Launch, bool],
+) -> None:
     async with started(launch) as worker:
         with pytest.raises(GuestDied):
             await worker.run(begin(launch, "die"), Host())
@@ -132,7 +134,9 @@ async def test_closing_a_worker_ends_its_run(launch: tuple[Launch, bool]) -> Non
     assert host.printed_text == "spinning\n"
 
 
-async def test_a_pool_renews_what_ended_well_and_replaces_what_did_not(launch: tuple[Launch, bool]) -> None:
+async def test_a_pool_renews_a_worker_after_a_clean_run_and_replaces_it_after_a_failed_one(
+    launch: tuple[Launch, bool],
+) -> None:
     with anyio.fail_after(GUARD_S):
         async with open_pool(launch[0], PoolSize(spare=0, max_workers=1)) as pool:
             async with pool.worker() as first:

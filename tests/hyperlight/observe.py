@@ -1,6 +1,6 @@
-"""Not a test: tries what `hyperlight-sandbox` does, used directly, and prints it as JSON. Run by `test_facts.py`.
+"""Not a test: uses `hyperlight-sandbox` directly and prints what happens as JSON. Run by `test_facts.py`.
 
-In a process of its own, because some of it ends the process or makes it useless. `observe.py NAME` runs one part.
+Runs in a separate process, because some parts end the process or make it unusable. `observe.py NAME` runs one part.
 """
 
 import json
@@ -21,7 +21,7 @@ def give(**kw: Any) -> Any:
     what = kw.get("what")
     if what == "raise":
         raise ValueError("from the host")
-    given: dict[Any, Any] = {
+    results: dict[Any, Any] = {
         "tuple": (1, 2),
         "big": 2**70,
         "nan": float("nan"),
@@ -33,19 +33,19 @@ def give(**kw: Any) -> Any:
         for _ in range(70):
             value = [value]
         return value
-    return given.get(what)
+    return results.get(what)
 
 
-def made(**sizes: str) -> Any:
-    """A sandbox with `give` in it."""
+def new_sandbox(**sizes: str) -> Any:
+    """A sandbox in which `give` is registered."""
     hyperlight_sandbox: Any = import_module("hyperlight_sandbox")
     sandbox = hyperlight_sandbox.Sandbox(backend="wasm", module_path=str(guest_image()), **sizes)
     sandbox.register_tool("give", give)
     return sandbox
 
 
-def said(act: Callable[[], Any]) -> str:
-    """What came of it: `out|err|code`, or the exception."""
+def outcome_of(act: Callable[[], Any]) -> str:
+    """The result as `out|err|code`, or the exception."""
     try:
         done = act()
     except BaseException as exc:  # noqa: BLE001  # a Rust panic is a BaseException
@@ -54,13 +54,13 @@ def said(act: Callable[[], Any]) -> str:
 
 
 def one_sandbox() -> dict[str, str]:
-    """All that `restore` recovers from."""
-    sandbox = made()
-    found = {"first run": said(lambda: sandbox.run("print(6 * 7)"))}
+    """Everything that `restore` recovers from."""
+    sandbox = new_sandbox()
+    found = {"first run": outcome_of(lambda: sandbox.run("print(6 * 7)"))}
     snapshot = sandbox.snapshot()
 
     def run(code: str) -> str:
-        result = said(lambda: sandbox.run(code))
+        result = outcome_of(lambda: sandbox.run(code))
         sandbox.restore(snapshot)
         return result
 
@@ -69,16 +69,16 @@ def one_sandbox() -> dict[str, str]:
     found["tool result of 1.5 MB"] = run("print(len(call_tool('give', what='size', size=1_500_000)))")
     found["tool result of 4 MB"] = run("print(len(call_tool('give', what='size', size=4_000_000)))")
     sandbox.run("x = 1\nimport bisect\nbisect.mine = 2")
-    found["globals of the last run"] = said(lambda: sandbox.run("print(x, bisect.mine)"))
+    found["globals of the last run"] = outcome_of(lambda: sandbox.run("print(x, bisect.mine)"))
     sandbox.restore(snapshot)
     found["globals after restore"] = run("import bisect; print('x' in globals(), hasattr(bisect, 'mine'))")
     draw = "import os, random; print(random.random(), os.urandom(8).hex())"
     found["random 1"], found["random 2"] = run(draw), run(draw)
-    found["abort"] = said(lambda: sandbox.run("import os; os.abort()"))
-    found["after an abort"] = said(lambda: sandbox.run("print(1)"))
+    found["abort"] = outcome_of(lambda: sandbox.run("import os; os.abort()"))
+    found["after an abort"] = outcome_of(lambda: sandbox.run("print(1)"))
     sandbox.restore(snapshot)
     found["after restore"] = run("print(1)")
-    found["tool registered late"] = said(lambda: sandbox.register_tool("late", give))
+    found["tool registered late"] = outcome_of(lambda: sandbox.register_tool("late", give))
     found["GIL"] = str(_ticks(lambda: sandbox.run("for i in range(300_000): pass")))
     return found
 
@@ -111,14 +111,14 @@ PROGRAMS = {
     "deep parser": "exec('(' * 10_000)",
     "deep json": "import json; json.loads('[' * 100_000)",
     "KeyboardInterrupt": "raise KeyboardInterrupt",
-    "half a character": "print('\\ud800')",
+    "unpaired surrogate": "print('\\ud800')",
     "os._exit": "import os; os._exit(3)",
     "recursion": "def f(): f()\nf()",
 }
 
 
 def _ticks(act: Callable[[], Any]) -> int:
-    """How often another thread came to count while `act` ran."""
+    """How often another thread could count while `act` ran."""
     counted = 0
     stop = threading.Event()
 
@@ -137,46 +137,46 @@ def _ticks(act: Callable[[], Any]) -> int:
 
 
 def panic(code: str) -> dict[str, str]:
-    """What only a new process recovers from."""
-    sandbox = made()
+    """Panics, from which only a new process recovers."""
+    sandbox = new_sandbox()
     sandbox.run("None")
     snapshot = sandbox.snapshot()
     return {
-        "run": said(lambda: sandbox.run(code)),
-        "next run": said(lambda: sandbox.run("print(1)")),
-        "restore": said(lambda: sandbox.restore(snapshot)),
+        "run": outcome_of(lambda: sandbox.run(code)),
+        "next run": outcome_of(lambda: sandbox.run("print(1)")),
+        "restore": outcome_of(lambda: sandbox.restore(snapshot)),
     }
 
 
 def threads() -> dict[str, str]:
-    """Another thread than the one that made it."""
-    sandbox = made()
+    """A run in another thread than the one that created the sandbox."""
+    sandbox = new_sandbox()
     found: dict[str, str] = {}
-    thread = threading.Thread(target=lambda: found.update(run=said(lambda: sandbox.run("print(1)"))))
+    thread = threading.Thread(target=lambda: found.update(run=outcome_of(lambda: sandbox.run("print(1)"))))
     thread.start()
     thread.join()
     return found
 
 
 def sizes() -> dict[str, str]:
-    """Memory settings that do not fit together."""
+    """Inconsistent memory settings."""
     return {
-        "stack smaller than heap": said(lambda: made(heap_size="64Mi", stack_size="35Mi").run("print(1)")),
-        "tiny heap": said(lambda: made(heap_size="4Mi", stack_size="35Mi").run("print(1)")),
+        "stack smaller than heap": outcome_of(lambda: new_sandbox(heap_size="64Mi", stack_size="35Mi").run("print(1)")),
+        "tiny heap": outcome_of(lambda: new_sandbox(heap_size="4Mi", stack_size="35Mi").run("print(1)")),
     }
 
 
 def hang() -> dict[str, str]:
     """Never returns."""
-    sandbox = made()
+    sandbox = new_sandbox()
     sandbox.run("None")
     sys.stdout.write("reading\n")
     sys.stdout.flush()
-    return {"run": said(lambda: sandbox.run("input()"))}
+    return {"run": outcome_of(lambda: sandbox.run("input()"))}
 
 
 def main() -> None:
-    """One part, named on the command line."""
+    """Run the part that the command line names."""
     parts: dict[str, Callable[[], dict[str, str]]] = {
         "one_sandbox": one_sandbox,
         "sleep": lambda: panic("import time; time.sleep(0.01)"),

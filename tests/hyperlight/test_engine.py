@@ -1,4 +1,4 @@
-"""Our guest in a real micro-VM: what is particular to this engine. What every engine must do is in `tests/contract`."""
+"""Our guest in a real micro-VM: what is specific to this engine. What every engine must do is in `tests/contract`."""
 
 import json
 import os
@@ -22,7 +22,7 @@ async def guest() -> AsyncGenerator[Guest]:
     await guest.aclose()
 
 
-async def test_a_worker_says_that_a_hypervisor_stands_between_the_guest_and_the_machine(guest: Guest) -> None:
+async def test_a_worker_reports_isolation_by_a_hypervisor(guest: Guest) -> None:
     info = (await guest.worker()).info
     assert info.engine == "hyperlight"
     assert info.isolation.startswith("hardware-isolated micro-VM (Hyperlight, ")
@@ -34,7 +34,7 @@ async def test_a_program_has_a_value_and_its_output_arrives(guest: Guest) -> Non
     assert (ran.text, ran.value) == ("hello\n", 42)
 
 
-async def test_the_standard_library_is_there(guest: Guest) -> None:
+async def test_the_standard_library_can_be_imported(guest: Guest) -> None:
     ran = await guest.run("""
         import asyncio, csv, datetime, decimal, hashlib, sqlite3, urllib.parse, uuid
         day, digest = datetime.date(2026, 1, 31).isoformat(), hashlib.sha256(b"").hexdigest()[:6]
@@ -43,7 +43,7 @@ async def test_the_standard_library_is_there(guest: Guest) -> None:
     assert ran.value == ["2026-01-31", "e3b0c4", [1]]
 
 
-async def test_nothing_of_a_run_is_left_for_the_next(guest: Guest) -> None:
+async def test_a_run_leaves_nothing_for_the_next(guest: Guest) -> None:
     await guest.run("""
         import bisect, builtins, sys, types
         secret = builtins.secret = bisect.secret = "left behind"
@@ -51,8 +51,8 @@ async def test_nothing_of_a_run_is_left_for_the_next(guest: Guest) -> None:
     """)
     ran = await guest.run("""
         import bisect, builtins, gc, sys
-        kept = any(isinstance(each, dict) and "secret" in each for each in gc.get_objects())
-        ["secret" in globals(), hasattr(builtins, "secret"), hasattr(bisect, "secret"), "mine" in sys.modules, kept]
+        alive = any(isinstance(each, dict) and "secret" in each for each in gc.get_objects())
+        ["secret" in globals(), hasattr(builtins, "secret"), hasattr(bisect, "secret"), "mine" in sys.modules, alive]
     """)
     assert ran.value == [False] * 5
 
@@ -69,7 +69,7 @@ async def test_every_run_draws_its_own_random_numbers(guest: Guest) -> None:
     assert not set(first) & set(second)
 
 
-async def test_several_programs_may_run_in_one_guest(guest: Guest) -> None:
+async def test_several_programs_can_run_in_one_guest(guest: Guest) -> None:
     worker = await guest.worker()
     texts: list[str] = []
     ran = Ran()
@@ -109,7 +109,7 @@ async def test_a_message_over_the_limit_is_an_error_that_the_program_can_catch(g
     assert "5,000,009 bytes in one message, over the limit of 4,000,000" in ran.text
 
 
-async def test_half_a_character_is_an_error_and_not_the_end(guest: Guest) -> None:
+async def test_an_unpaired_surrogate_is_an_error_and_does_not_end_the_guest(guest: Guest) -> None:
     ran = await guest.run(r"""
         from codeact_guest import host
         try: host.call("echo", s="\ud800")
@@ -118,7 +118,7 @@ async def test_half_a_character_is_an_error_and_not_the_end(guest: Guest) -> Non
     assert ran.text == "caught \\ud800\n"
 
 
-async def test_answers_may_be_nested_as_deep_as_the_host_allows(guest: Guest) -> None:
+async def test_answers_can_be_nested_as_deep_as_the_host_allows(guest: Guest) -> None:
     ran = await guest.run("""
         import json
         from codeact_guest import host
@@ -128,7 +128,7 @@ async def test_answers_may_be_nested_as_deep_as_the_host_allows(guest: Guest) ->
     assert ran.value is True
 
 
-async def test_clocks_go_and_sleeping_is_the_hosts(guest: Guest) -> None:
+async def test_clocks_advance_and_the_host_does_the_sleeping(guest: Guest) -> None:
     ran = await guest.run("""
         import asyncio, time
         start = time.monotonic(), time.perf_counter_ns(), time.process_time()
@@ -153,7 +153,7 @@ async def test_waits_with_a_timeout_end(guest: Guest) -> None:
     assert ran.value == [False, [[], [], []], [], "empty"]
 
 
-async def test_nobody_waits_for_stdin(guest: Guest) -> None:
+async def test_reading_stdin_never_blocks(guest: Guest) -> None:
     """In the stock guest each of these would never return."""
     ran = await guest.run("""
         import os, sys
@@ -171,25 +171,25 @@ async def test_a_program_that_fails_has_a_traceback_with_its_own_lines(guest: Gu
     assert ran.outcome["traceback"].endswith("ZeroDivisionError: division by zero\n")
 
 
-async def test_a_program_that_runs_out_of_memory_is_told_so_and_what_it_printed_is_kept(guest: Guest) -> None:
+async def test_running_out_of_memory_is_reported_and_the_printed_text_is_not_lost(guest: Guest) -> None:
     ran = await guest.run("print('before')\nx = []\nwhile True: x.append(bytearray(1 << 20))")
     assert (ran.text, ran.died) == ("before\n", "the program ran out of memory (128 MiB)")
 
 
 @pytest.mark.parametrize("code", ["exec('(' * 10_000)", "import os; os.abort()"])
-async def test_a_crash_has_a_reason_that_does_not_change_with_hyperlights_words(guest: Guest, code: str) -> None:
+async def test_a_crash_has_a_reason_that_does_not_depend_on_hyperlights_wording(guest: Guest, code: str) -> None:
     ran = await guest.run(code)
     assert (ran.died or "").startswith(
         "the program crashed the interpreter: recursion too deep inside it, an abort or a signal ("
     )
 
 
-async def test_a_program_that_ends_the_interpreter_is_told_so(guest: Guest) -> None:
+async def test_a_program_that_ends_the_interpreter_is_reported_with_its_exit_code(guest: Guest) -> None:
     assert (await guest.run("import os; os._exit(3)")).died == "the program ended the interpreter with os._exit(3)"
 
 
-async def test_a_panic_of_the_host_is_the_end_of_that_worker_only(guest: Guest) -> None:
-    """A program that goes around the runtime, to what the guest runtime has taken away."""
+async def test_a_panic_of_the_host_ends_only_that_worker(guest: Guest) -> None:
+    """The program bypasses the guest runtime and reaches a module that the runtime has replaced."""
     ran = await guest.run(
         "import sys\nprint('before')\ndel sys.modules['select']\nimport select\nselect.poll().poll(10)"
     )
@@ -215,7 +215,7 @@ async def test_a_guest_that_does_not_stop_is_killed_with_its_process(code: str) 
     assert not await anyio.Path(f"/proc/{worker.pid}").exists()
 
 
-async def test_memory_follows_from_one_setting() -> None:
+async def test_one_setting_determines_the_guests_memory() -> None:
     small = Guest(WorkerSetup("hyperlight", 64, MESSAGE_BYTES))
     try:
         assert (await small.run("len(bytearray(16 << 20))")).value == 16 << 20
@@ -224,8 +224,8 @@ async def test_memory_follows_from_one_setting() -> None:
         await small.aclose()
 
 
-async def test_every_hardening_measure_holds_in_this_machine(guest: Guest) -> None:
-    """The kernel of the virtual machine has them all."""
+async def test_every_hardening_measure_is_in_force_in_the_virtual_machine(guest: Guest) -> None:
+    """The kernel of the virtual machine supports all of them."""
     if "HYPERLIGHT_VM" not in os.environ:
         pytest.skip("another machine's kernel may lack some")
     info = (await guest.worker()).info

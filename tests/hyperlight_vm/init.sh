@@ -1,8 +1,8 @@
 #!/bin/busybox sh
 # The first process of the virtual machine: mounts, one command, power off. Packed into the initial RAM disk by vm.py.
 #
-# The root is the outer machine's, read-only, under an overlay in memory. /run/vm is the one shared folder that can be
-# written: `command` and `kernel-modules` come in through it, `status` and `out/` go back.
+# The root is the outer machine's, read-only, under an overlay in memory. /run/vm is the only shared folder that can be
+# written: `command` arrives in it, `status` and `out/` are returned through it.
 busybox=/bin/busybox
 
 $busybox echo # the firmware did not end its line

@@ -5,15 +5,15 @@
     python tests/hyperlight_vm/vm.py run [--timeout-s S] [--out FOLDER] [--awake] [--cpus N] -- COMMAND [ARGUMENT ...]
     python tests/hyperlight_vm/vm.py test [--timeout-s S] [--without FOLDER] [-- PYTEST-ARGUMENT ...]
 
-QEMU emulates a processor with AMD's virtualization in software; the kernel inside serves a real /dev/kvm on top of
+QEMU emulates a processor with AMD's virtualization in software; the kernel inside provides a real /dev/kvm on top of
 it. The machine boots in 5 s. Everything in it runs 20 to 40 times slower than on hardware, so times measured inside
-can be compared with each other and with nothing else.
+can only be compared with each other.
 
-Inside, the root is this machine's own, read-only, with an overlay in memory: what is installed here is installed there,
-and whatever is written is gone afterwards, except below $OUT, which is copied to FOLDER. The command runs as root, in
-the folder it was called from, with this environment's PATH and HOME, HYPERLIGHT_VM=1, and no network. Its exit code is
-the exit code here; 124 when the time was up; 2 when the machine itself failed. `test` runs the tests marked
-`hyperlight`, with the Python that runs this. `setup` needs Debian on x86-64, and root.
+Inside, the root file system is this machine's own, read-only, with an overlay in memory: everything installed here is
+installed there, and written files are lost afterwards, except those below $OUT, which are copied to FOLDER. The command
+runs as root, in the current folder, with this environment's PATH and HOME, HYPERLIGHT_VM=1, and no network. Its exit
+code becomes the exit code here; 124 means that the time was up, 2 that the machine itself failed. `test` runs the tests
+marked `hyperlight`, with the Python that runs this script. `setup` needs Debian on x86-64, and root.
 """
 
 import argparse
@@ -40,18 +40,19 @@ KERNEL_PACKAGE = "linux-image-amd64"
 """Debian's newest kernel. It is unpacked into the cache, not installed."""
 
 CPU = "max,-avx,-avx2"
-"""All that QEMU can emulate but what costs more in software than it saves: the same work takes 23 s, not 27."""
+"""Everything that QEMU can emulate, except AVX, which costs more in software than it saves: the same work takes 23 s
+instead of 27."""
 
 TEST_CPUS = 1
-"""With two, emulated in two threads, one machine of a hundred ends with both waiting for each other for ever. Tests
-take as much of this machine's processors with one, and 60 s instead of 50 where nothing else runs."""
+"""With two, emulated in two threads, one machine in a hundred ends in a deadlock of both. With one, tests use as much
+processor time of this machine, and take 60 s instead of 50 where nothing else runs."""
 
 KERNEL_OPTIONS = "console=ttyS0 quiet loglevel=1 panic=-1 softlockup_panic=1 watchdog_thresh=30 mitigations=off"
-"""A kernel that gets nowhere for a minute ends its machine, so that another one can be tried."""
+"""A kernel without progress for a minute ends its machine, so that another one can be tried."""
 
 SILENCE_S = 300.0
-"""A machine that prints nothing for this long while tests run is broken. Each test prints its name; the slowest take
-30 s."""
+"""A machine that prints nothing for this long while tests run counts as broken. Each test prints its name; the slowest
+take 30 s."""
 
 EXIT_MACHINE_FAILED = 2
 EXIT_TIME_UP = 124
@@ -63,7 +64,7 @@ _FIRMWARE_LINES = (b"SeaBIOS (version", b"Booting from ROM", b"iPXE (")
 
 
 class VmError(Exception):
-    """The machine could not be made, or ended without saying how its command went."""
+    """The machine could not be created, or ended without the status of its command."""
 
 
 def main() -> int:
@@ -73,7 +74,7 @@ def main() -> int:
     commands.add_parser("setup", help="install QEMU and a kernel, once")
     run = commands.add_parser("run", help="run a command inside")
     run.add_argument("--timeout-s", type=float, default=600.0, help="seconds until it is ended (default 600)")
-    run.add_argument("--out", type=Path, help="where what the command leaves in $OUT is copied to")
+    run.add_argument("--out", type=Path, help="the folder to which the command's files in $OUT are copied")
     run.add_argument(
         "--awake",
         action="store_true",
@@ -81,7 +82,7 @@ def main() -> int:
     )
     run.add_argument("--cpus", type=int, default=2, help="processors (default 2)")
     run.add_argument("argv", nargs="+", metavar="COMMAND", help="after --")
-    test = commands.add_parser("test", help="run the tests marked `hyperlight` inside; sets up what is missing")
+    test = commands.add_parser("test", help="run the tests marked `hyperlight` inside; runs `setup` first if needed")
     test.add_argument("--timeout-s", type=float, default=1200.0, help="seconds until they are ended (default 1200)")
     test.add_argument("--without", action="append", default=[], metavar="FOLDER", help="leave out the tests below it")
     test.add_argument("arguments", nargs="*", metavar="PYTEST-ARGUMENT", help="after --")
@@ -104,14 +105,14 @@ def main() -> int:
 
 
 def end_with_machine(number: int, _: FrameType | None) -> None:
-    """On a signal: not without ending the machine."""
+    """Signal handler: exit through `finally` blocks, which end the machine."""
     sys.exit(128 + number)
 
 
 def run_tests(cache: Path, arguments: list[str], without: list[str], timeout_s: float) -> int:
-    """The tests marked `hyperlight`; without arguments all of them, each folder in a machine of its own.
+    """Run the tests marked `hyperlight`; without arguments all of them, each folder in its own machine.
 
-    A machine that breaks down is replaced as long as tests pass in it, and the next one runs those that have not.
+    A machine that breaks down is replaced if at least one test has passed in it. The next one runs the other tests.
     """
     marked = [sys.executable, "-m", "pytest", "-m", "hyperlight", "--color=no"]
     code = 0
@@ -132,7 +133,7 @@ def run_tests(cache: Path, arguments: list[str], without: list[str], timeout_s: 
                 if not (more := [test.decode() for test in _PASSED.findall(shown)]):
                     raise
                 passed += more
-                print(f"vm: {exc}; another runs what has not passed yet", file=sys.stderr)  # noqa: T201
+                print(f"vm: {exc}; another machine runs the other tests", file=sys.stderr)  # noqa: T201
             else:
                 code = max(code, 0 if passed and code_of_group == PYTEST_FOUND_NONE else code_of_group)
                 break
@@ -140,14 +141,14 @@ def run_tests(cache: Path, arguments: list[str], without: list[str], timeout_s: 
 
 
 def grouped(listed: str) -> list[list[str]]:
-    """The files of the tests that pytest has listed, by folder. To look through all others takes minutes inside."""
+    """The files of the tests that pytest has listed, by folder. Collecting all other files inside takes minutes."""
     files = sorted({Path(line.partition("::")[0]) for line in listed.splitlines() if "::" in line})
     folders = itertools.groupby(files, key=lambda file: file.parent)
     return [[str(file) for file in in_folder] for _, in_folder in folders]
 
 
 def cache_folder() -> Path:
-    """Where the kernel and the initial RAM disk are kept."""
+    """The folder for the kernel and the initial RAM disk."""
     chosen = os.environ.get("HYPERLIGHT_VM_CACHE")
     return (
         Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hyperlight-vm"
@@ -164,7 +165,7 @@ def is_set_up(cache: Path) -> bool:
 
 
 def set_up(cache: Path) -> None:
-    """Install what is missing and pack the initial RAM disk. Any number of times."""
+    """Install missing packages and pack the initial RAM disk. Can be run again."""
     if platform.machine() != "x86_64" or shutil.which("apt-get") is None:
         raise VmError("this needs a Debian system on x86-64")
     _call("apt-get", "update", "-qq")
@@ -198,10 +199,10 @@ def run_inside(
     shown: bytearray | None = None,
     silence_s: float | None = None,
 ) -> int:
-    """Boot, run `argv`, power off; its output goes to stdout as it comes, and into `shown`. The command's exit code.
+    """Boot, run `argv`, power off, and return the command's exit code. Its output goes to stdout and into `shown`.
 
     Raises:
-        VmError: the machine ended without saying how the command went, or printed nothing for `silence_s`.
+        VmError: the machine ended without the command's status, or printed nothing for `silence_s`.
     """
     if not is_set_up(cache):
         raise VmError("not set up on this machine: run `vm.py setup` first")
@@ -247,7 +248,7 @@ def run_inside(
 
 
 def _show(command: list[str], shown: bytearray, silence_s: float | None) -> int:
-    """Run QEMU, passing on what the console says, without the firmware's lines and what is meant for a terminal."""
+    """Run QEMU and pass on the console's output without the firmware's lines and terminal control sequences."""
     with subprocess.Popen(
         command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as machine:
@@ -274,7 +275,7 @@ def _pass_on(text: bytes, shown: bytearray) -> None:
 
 
 def _pack_initrd(kernel: Path, release: str, target: Path) -> None:
-    """busybox, the modules in the order in which they must be loaded, and `init.sh` as the first process."""
+    """Pack busybox, the kernel modules with their load order, and `init.sh` as the first process."""
     files: list[Path] = []
     for module in KERNEL_MODULES:
         shown = _call("modprobe", "-d", str(kernel), "-S", release, "--show-depends", module)

@@ -1,4 +1,4 @@
-"""A worker with a guest in it, as tests speak to it: the program in, what came of it out. Not a test."""
+"""Not a test: runs programs directly in a worker, without a pool or bridges, and returns what happened."""
 
 import json
 import textwrap
@@ -11,12 +11,12 @@ from codeact_bridges.errors import BadGuestCall, GuestDied
 from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup
 
 GUARD_S = 60
-"""Stands guard over one run; an emulated machine takes up to 10 s for the longest here."""
+"""Time limit of one run. The longest run takes up to 10 s in an emulated machine."""
 
 
 @dataclass(slots=True)
 class Ran:
-    """One run: what it printed, its outcome, or why it died."""
+    """One run: its printed text, and its outcome or the reason why the guest died."""
 
     printed: list[str] = field(default_factory=list[str])
     outcome: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -28,27 +28,27 @@ class Ran:
 
     @property
     def value(self) -> Any:
-        """The value, for outcomes that are JSON."""
+        """The value of an outcome in JSON."""
         assert self.outcome.get("form", "json") == "json", self
         return json.loads(self.outcome["text"])
 
 
 class Host:
-    """Answers what a guest asks without any bridge: it sleeps, it echoes."""
+    """Answers a guest's calls without any bridge: sleeps and echoes."""
 
     def __init__(self, ran: Ran) -> None:
         self._ran = ran
 
     async def call(self, operation: str, text: str) -> str:
-        asked = json.loads(text)
+        arguments = json.loads(text)
         match operation:
             case "echo":
                 return text
             case "clock.sleep":
-                await anyio.sleep(asked["seconds"])
+                await anyio.sleep(arguments["seconds"])
                 return "null"
             case "async.wait":
-                await anyio.sleep(asked["timeout_s"])
+                await anyio.sleep(arguments["timeout_s"])
                 return "[]"
             case "modules.get":
                 return "null"
@@ -60,7 +60,7 @@ class Host:
 
 
 class Guest:
-    """Keeps one worker; another takes its place when it died."""
+    """Holds one worker, and starts another one after it died."""
 
     def __init__(self, setup: WorkerSetup) -> None:
         self.setup = setup
@@ -73,7 +73,7 @@ class Guest:
         return self._worker
 
     async def run(self, code: str) -> Ran:
-        """Run a program in a fresh guest; it may be indented."""
+        """Run a program in a fresh guest. The whole program may be indented."""
         worker = await self.worker()
         ran = Ran()
         self._worker = None

@@ -1,4 +1,4 @@
-"""Programs in a guest, as tests run them. Not a test."""
+"""Not a test: runs programs in a guest with a pool and bridges."""
 
 import json
 import textwrap
@@ -26,7 +26,7 @@ from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.values import RunResult, Value
 
 GUARD_S = 60
-"""Stands guard over one run."""
+"""Time limit of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Lab:
         configured: tuple[Bridge, ...] = (),
         workers: Workers | None = None,
     ) -> RunResult:
-        """Run a program, which may be indented as a whole."""
+        """Run a program. The whole program may be indented."""
         modules = ModulesBridge(self.library, packages or find_packages([]))
         with anyio.fail_after(GUARD_S):
             return await run_program(
@@ -64,7 +64,7 @@ class Lab:
             )
 
     async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:
-        """The value of a program that has one in JSON."""
+        """The value of a program, which must be JSON."""
         result = await self.run(code, tools, **options)
         assert result.failure is None, result.failure.message
         assert result.value is not None
@@ -72,38 +72,38 @@ class Lab:
         return json.loads(result.value.text)
 
     async def error(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> str:
-        """The traceback of a program that fails."""
+        """The traceback of a program that must fail."""
         result = await self.run(code, tools, **options)
         assert result.failure is not None, result
         assert result.failure.kind == "raised", result.failure
         return result.failure.message
 
     async def printed(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> str:
-        """What a program prints that ends well."""
+        """The stdout of a program that must succeed."""
         result = await self.run(code, tools, **options)
         assert result.failure is None, result.failure.message
         return stdout(result)
 
 
 def stdout(result: RunResult) -> str:
-    """What was printed to stdout."""
+    """The text printed to stdout."""
     return "".join(piece.text for piece in result.output.pieces if piece.stream == "stdout")
 
 
 def stderr(result: RunResult) -> str:
-    """What was printed to stderr."""
+    """The text printed to stderr."""
     return "".join(piece.text for piece in result.output.pieces if piece.stream == "stderr")
 
 
 def shown(result: RunResult) -> list[str]:
-    """What was displayed, values as their text and media as their type."""
+    """The displayed items: values as text, media as MIME type."""
     return [each.text if isinstance(each, Value) else each.mime_type for each in result.displayed]
 
 
 @asynccontextmanager
 async def open_lab(engine: EngineName, cache: Path, workers: int = 2) -> AsyncGenerator[Lab]:
-    """A lab on `engine`. The guest is compiled when it is not in `cache` yet."""
-    wanted = EngineSettings(engine, Limits().memory_mib, Limits().message_bytes, cache)
+    """A lab on `engine`. The guest is compiled if it is not in `cache` yet."""
+    settings = EngineSettings(engine, Limits().memory_mib, Limits().message_bytes, cache)
     size = PoolSize(spare=1, max_workers=workers)
-    async with open_engine(wanted, lambda _: None) as launch, open_pool(launch, size) as pool:
+    async with open_engine(settings, lambda _: None) as launch, open_pool(launch, size) as pool:
         yield Lab(engine, launch, pool, StandardLibrary(STANDARD_LIBRARY))

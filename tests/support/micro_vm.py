@@ -1,4 +1,4 @@
-"""Whether a micro-VM starts here: the tests marked `hyperlight` need one. Not a test."""
+"""Not a test: whether a micro-VM starts here, which tests marked `hyperlight` need."""
 
 from functools import cache
 
@@ -7,5 +7,5 @@ from codeact_bridges.sandbox import hypervisor
 
 @cache
 def why_no_micro_vm() -> str | None:
-    """The reason, found out once by running a line in one; None where it ran."""
+    """The reason why none starts, or None. Determined once, by running a line in a micro-VM."""
     return hypervisor.obstacle() or hypervisor.probe()

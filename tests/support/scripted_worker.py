@@ -1,6 +1,6 @@
-"""Not a test: the real worker process, with an engine that a test scripts. `ALONE` and `SPEAKING` name its acts.
+"""Not a test: the real worker process with a scripted engine. Its acts are in `ACTS` and `CALLING_ACTS`.
 
-Run as a worker is, with `name` for the program's text: most acts try what a worker must not be able to do.
+Started like any worker. The program's text is the name of an act; most acts try what a worker must not be able to do.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from codeact_bridges.sandbox.worker.engine import Call, GuestTrap, Print
 from codeact_bridges.sandbox.worker.seccomp import FORBIDDEN, FORBIDDEN_COMMANDS, PRLIMIT
 
 
-def _wire_out() -> int:
+def _pipe_to_host() -> int:
     """The writing end of the pipe to the host."""
     for fd in range(3, 64):
         try:
@@ -35,7 +35,7 @@ def _wire_out() -> int:
 def _hostile(data: bytes) -> Callable[[Call, Print], Any]:
     def act(call: Call, print_: Print) -> None:
         print_(1, "before\n")
-        os.write(_wire_out(), data)
+        os.write(_pipe_to_host(), data)
         call("never answered", "null")
 
     return act
@@ -66,10 +66,10 @@ def _spin() -> None:
 
 def _syscall(number: int, *arguments: int) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
-    done: int = libc.syscall(number, *map(ctypes.c_long, arguments))  # of an int, ctypes passes 32 bits
-    if done < 0:
+    result: int = libc.syscall(number, *map(ctypes.c_long, arguments))  # ctypes would pass an int as 32 bits
+    if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return done
+    return result
 
 
 _COLUMN = 0 if platform.machine() == "x86_64" else 1
@@ -77,7 +77,7 @@ _SCRATCH = ctypes.create_string_buffer(64)
 
 
 def _error(number: int, *arguments: int) -> str:
-    """What the kernel, or the filter, has against a call."""
+    """The error name with which the kernel or the filter refuses a call."""
     try:
         _syscall(number, *arguments)
     except OSError as exc:
@@ -86,11 +86,11 @@ def _error(number: int, *arguments: int) -> str:
 
 
 def _refusals() -> dict[str, str]:
-    """Every forbidden call, with arguments that without the filter are a different error, or do no harm."""
+    """The error of every forbidden call. Without the filter, these arguments give another error or do no harm."""
     return {
         name: _error(number, *[-1] * 6)
         for name, numbers in FORBIDDEN.items()
-        if (number := numbers[_COLUMN]) is not None and name not in ("fork", "vfork")  # there would be two of us
+        if (number := numbers[_COLUMN]) is not None and name not in ("fork", "vfork")  # would duplicate this process
     }
 
 
@@ -101,7 +101,7 @@ def _forbidden(name: str, *arguments: int) -> int:
 
 
 def _command(name: str, *arguments: int) -> int:
-    """A call of which only some values are forbidden."""
+    """Make a call of which only some argument values are forbidden."""
     *numbers, _, _ = FORBIDDEN_COMMANDS[name]
     return _syscall(numbers[_COLUMN], *arguments)
 
@@ -144,8 +144,8 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "set its own limits": lambda: _limit(0, -1, 0),
     "slow its parent down": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), os.getpriority(0, 0)),
     "move its parent to a processor": lambda: os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0)),
-    "have a pipe signal its parent": lambda: _command("fcntl", _wire_out(), 8, os.getppid()),
-    "choose the signal of a pipe": lambda: _command("fcntl", _wire_out(), 10, 9),
+    "have a pipe signal its parent": lambda: _command("fcntl", _pipe_to_host(), 8, os.getppid()),
+    "choose the signal of a pipe": lambda: _command("fcntl", _pipe_to_host(), 10, 9),
     "have a socket signal its parent": lambda: _command("ioctl", 2, 0x8901, ctypes.addressof(_SCRATCH)),
     "type on a terminal": lambda: _command("ioctl", 2, 0x5412, ctypes.addressof(_SCRATCH)),
     "outlive its parent": lambda: _command("prctl", 1, 0),
@@ -158,7 +158,7 @@ ATTEMPTS: dict[str, Callable[[], Any]] = {
     "mark a file": lambda: os.setxattr("/no such file", "user.x", b"v"),
 }
 
-ALONE: dict[str, Callable[[], Any]] = {
+ACTS: dict[str, Callable[[], Any]] = {
     "environment": lambda: dict(os.environ),
     "descriptors": _descriptors,
     "attempts": lambda: {name: _tried(attempt) for name, attempt in ATTEMPTS.items()},
@@ -183,7 +183,7 @@ ALONE: dict[str, Callable[[], Any]] = {
     "no outcome": lambda: ...,
 }
 
-SPEAKING: dict[str, Callable[[Call, Print], Any]] = {
+CALLING_ACTS: dict[str, Callable[[Call, Print], Any]] = {
     "too long a frame": _hostile((1 << 31).to_bytes(4, "big") + b"\x06"),
     "an empty frame": _hostile(bytes(5)),
     "an unknown kind": _hostile((1).to_bytes(4, "big") + b"\xc8"),
@@ -191,14 +191,14 @@ SPEAKING: dict[str, Callable[[Call, Print], Any]] = {
     "output on no channel": _hostile((2).to_bytes(4, "big") + b"\x07\x09"),
     "output that is not UTF-8": _hostile((3).to_bytes(4, "big") + b"\x07\x01\xff"),
     "an operation that is not UTF-8": _hostile((2).to_bytes(4, "big") + b"\x06\xff"),
-    "questions without waiting": _hostile(((1 + 6).to_bytes(4, "big") + b"\x06a\nnull") * 3),
-    "half a frame": lambda _, __: (os.write(_wire_out(), (100).to_bytes(4, "big") + b"\x08half"), os._exit(0)),
-    "ask": lambda call, _: json.loads(call("echo", '{"a":1}')),
+    "calls without waiting": _hostile(((1 + 6).to_bytes(4, "big") + b"\x06a\nnull") * 3),
+    "half a frame": lambda _, __: (os.write(_pipe_to_host(), (100).to_bytes(4, "big") + b"\x08half"), os._exit(0)),
+    "call": lambda call, _: json.loads(call("echo", '{"a":1}')),
 }
 
 
 class Scripted:
-    """See `engines.Engine`."""
+    """See `engine.Engine`."""
 
     name = "scripted"
     isolation = "none: a test's"
@@ -221,11 +221,11 @@ class Scripted:
         if name == "warm":
             call("run.end", json.dumps(self.warm))
             return
-        found = ALONE[name]() if name in ALONE else SPEAKING[name](call, print_)
-        if found is not ...:
-            call("run.end", json.dumps(found))
+        result = ACTS[name]() if name in ACTS else CALLING_ACTS[name](call, print_)
+        if result is not ...:
+            call("run.end", json.dumps(result))
 
 
 def main() -> None:
-    """`worker.main.main`, with the scripted engine."""
+    """Run `worker.main` with the scripted engine."""
     worker_main.main(lambda _: Scripted())

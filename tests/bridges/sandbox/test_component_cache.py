@@ -1,6 +1,6 @@
-"""The compiled guest in the cache: what is loaded is what we wrote, and anything else is built again.
+"""The compiled guest in the cache: only files that we wrote are loaded, any other file is built again.
 
-The component here is the smallest there is; it is compiled in a fraction of a second, as the real one is.
+The component here is the smallest possible one; it compiles in a fraction of a second, in the same way as the real one.
 """
 
 # ruff: noqa: ASYNC240  # small files, in tests
@@ -38,7 +38,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 class Compilations:
-    """Counts them."""
+    """Counts the compilations."""
 
     count = 0
 
@@ -52,13 +52,13 @@ def compilations() -> Compilations:
 
 
 async def compiled(source: Path, cache: Path, compilations: Compilations) -> bytes:
-    """The content of what would be loaded."""
+    """The content of the file that would be loaded."""
     with anyio.fail_after(GUARD_S):
         async with compiled_component(source, cache, compilations) as path:
             return path.read_bytes()
 
 
-async def test_a_component_is_compiled_once_and_found_from_then_on(
+async def test_a_component_is_compiled_once_and_then_found_in_the_cache(
     source: Path, cache: Path, compilations: Compilations
 ) -> None:
     first = await compiled(source, cache, compilations)
@@ -67,7 +67,7 @@ async def test_a_component_is_compiled_once_and_found_from_then_on(
     assert compilations.count == 1
 
 
-async def test_another_component_is_compiled_for_itself(source: Path, cache: Path, compilations: Compilations) -> None:
+async def test_another_component_is_compiled_separately(source: Path, cache: Path, compilations: Compilations) -> None:
     await compiled(source, cache, compilations)
     source.write_bytes(SMALLEST + b"\0\x02\x01x")  # a custom section
     await compiled(source, cache, compilations)
@@ -75,18 +75,18 @@ async def test_another_component_is_compiled_for_itself(source: Path, cache: Pat
 
 
 @posix
-async def test_what_is_kept_belongs_to_this_user_alone(source: Path, cache: Path, compilations: Compilations) -> None:
+async def test_the_cached_file_is_private_to_this_user(source: Path, cache: Path, compilations: Compilations) -> None:
     await compiled(source, cache, compilations)
-    (kept,) = cache.iterdir()
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (cache, kept)] == [0o700, 0o600]
+    (cached,) = cache.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (cache, cached)] == [0o700, 0o600]
 
 
 async def test_a_damaged_file_is_never_loaded_but_built_again(
     source: Path, cache: Path, compilations: Compilations, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = await compiled(source, cache, compilations)
-    (kept,) = cache.iterdir()
-    kept.write_bytes(good[:-1] + b"!")
+    (cached,) = cache.iterdir()
+    cached.write_bytes(good[:-1] + b"!")
     assert await compiled(source, cache, compilations) == good
     assert compilations.count == 2
     assert "is damaged or not ours" in caplog.text
@@ -97,42 +97,42 @@ async def test_a_file_that_others_may_write_to_is_built_again(
     source: Path, cache: Path, compilations: Compilations
 ) -> None:
     await compiled(source, cache, compilations)
-    (kept,) = cache.iterdir()
-    kept.chmod(0o666)
+    (cached,) = cache.iterdir()
+    cached.chmod(0o666)
     await compiled(source, cache, compilations)
     assert compilations.count == 2
 
 
 @posix
-async def test_a_link_in_the_place_of_the_file_is_not_followed(
+async def test_a_symlink_in_place_of_the_file_is_not_followed(
     source: Path, cache: Path, tmp_path: Path, compilations: Compilations
 ) -> None:
     await compiled(source, cache, compilations)
-    (kept,) = cache.iterdir()
+    (cached,) = cache.iterdir()
     elsewhere = tmp_path / "elsewhere"
-    kept.rename(elsewhere)
-    kept.symlink_to(elsewhere)
+    cached.rename(elsewhere)
+    cached.symlink_to(elsewhere)
     await compiled(source, cache, compilations)
     assert compilations.count == 2
-    assert not kept.is_symlink()
+    assert not cached.is_symlink()
 
 
 @posix
-async def test_a_foreign_file_of_the_right_digest_is_built_again(
+async def test_a_file_of_another_user_with_the_right_digest_is_built_again(
     source: Path, cache: Path, compilations: Compilations
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     await compiled(source, cache, compilations)
-    (kept,) = cache.iterdir()
-    os.chown(kept, 65534, 65534)
+    (cached,) = cache.iterdir()
+    os.chown(cached, 65534, 65534)
     await compiled(source, cache, compilations)
     assert compilations.count == 2
-    assert kept.stat().st_uid == 0
+    assert cached.stat().st_uid == 0
 
 
 @posix
-def test_a_directory_that_others_can_enter_is_closed_to_them(cache: Path) -> None:
+def test_a_directory_that_others_can_enter_is_made_private(cache: Path) -> None:
     cache.mkdir(mode=0o755)
     assert private_directory(cache)
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
@@ -140,7 +140,7 @@ def test_a_directory_that_others_can_enter_is_closed_to_them(cache: Path) -> Non
 
 @posix
 @pytest.mark.parametrize("what", ["a file", "a link"])
-def test_what_is_no_directory_is_not_used(cache: Path, tmp_path: Path, what: str) -> None:
+def test_a_file_or_symlink_is_not_used_as_the_directory(cache: Path, tmp_path: Path, what: str) -> None:
     if what == "a file":
         cache.write_text("")
     else:
@@ -149,7 +149,7 @@ def test_what_is_no_directory_is_not_used(cache: Path, tmp_path: Path, what: str
     assert not private_directory(cache)
 
 
-async def test_without_a_place_to_keep_it_the_guest_is_compiled_for_this_process(
+async def test_without_a_cache_directory_the_guest_is_compiled_for_this_process_only(
     source: Path, tmp_path: Path, compilations: Compilations, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "a file"
@@ -161,7 +161,7 @@ async def test_without_a_place_to_keep_it_the_guest_is_compiled_for_this_process
     assert "compiled again for this process only" in caplog.text
 
 
-async def test_several_that_compile_at_once_all_get_a_whole_file(
+async def test_concurrent_compilations_all_get_a_complete_file(
     source: Path, cache: Path, compilations: Compilations
 ) -> None:
     got: list[bytes] = []
@@ -173,8 +173,8 @@ async def test_several_that_compile_at_once_all_get_a_whole_file(
         for _ in range(3):
             tasks.start_soon(one)
     assert len(got) == 3
-    for kept in cache.iterdir():
-        assert kept.stem.rpartition("-")[2] == hashlib.sha256(kept.read_bytes()).hexdigest()
+    for cached in cache.iterdir():
+        assert cached.stem.rpartition("-")[2] == hashlib.sha256(cached.read_bytes()).hexdigest()
 
 
 async def test_a_missing_component_says_what_to_do(cache: Path, tmp_path: Path, compilations: Compilations) -> None:

@@ -1,4 +1,4 @@
-"""Which engine a machine gets: what is in Hyperlight's way is said with its cure; nothing falls back in silence."""
+"""Engine selection: obstacles to Hyperlight are reported with their cure, and a fallback is never silent."""
 
 import os
 import stat
@@ -58,7 +58,7 @@ def test_without_permission_the_cure_is_the_devices_group(tmp_path: Path, monkey
 
 
 @linux
-def test_without_permission_and_without_a_group_that_has_it_the_group_is_not_recommended(
+def test_a_group_without_permission_on_the_device_is_not_recommended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = tmp_path / "kvm"
@@ -71,7 +71,7 @@ def test_without_permission_and_without_a_group_that_has_it_the_group_is_not_rec
     assert stat.S_IMODE(device.stat().st_mode) == 0o600
 
 
-def test_on_another_platform_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_platform_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     assert "Hyperlight needs Linux or Windows on x86-64, and this is " in (hypervisor.obstacle() or "")
 
@@ -93,15 +93,15 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
             "Failed to create sandbox: … Unknown KVM VCPU exit: InternalError",
             "there is a hypervisor, but no micro-VM starts on it",
         ),
-        ("something that no release has said yet", "no micro-VM starts (something that no release has said yet)"),
+        ("an error that is not known yet", "no micro-VM starts (an error that is not known yet)"),
     ],
 )
-def test_what_hyperlight_says_comes_behind_what_it_means(said: str, means: str) -> None:
+def test_hyperlights_error_follows_its_meaning(said: str, means: str) -> None:
     assert hypervisor.explain(said).startswith(means)
 
 
 @without_micro_vm
-def test_hyperlight_where_no_micro_vm_starts_is_refused_before_anything_else() -> None:
+def test_the_check_refuses_hyperlight_where_no_micro_vm_starts() -> None:
     with pytest.raises(EngineUnavailable, match=r"engine = 'hyperlight': .*engine = 'auto' or 'wasmtime'"):
         check_engine("hyperlight")
 
@@ -123,7 +123,7 @@ async def test_hyperlight_never_falls_back(cache: Path) -> None:
 
 
 @without_micro_vm
-async def test_auto_falls_back_with_one_loud_line_that_says_why(cache: Path) -> None:
+async def test_auto_falls_back_with_one_clear_line_that_gives_the_reason(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
         async with open_engine(EngineSettings("auto", 64, 1_000_000, cache), lines.append) as launch:
@@ -137,7 +137,7 @@ async def test_auto_falls_back_with_one_loud_line_that_says_why(cache: Path) -> 
     assert [line for line in lines[1:] if not line.startswith("compiling")] == []
 
 
-async def test_wasmtime_is_chosen_without_a_word(cache: Path) -> None:
+async def test_configured_wasmtime_is_used_without_a_message(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
         async with open_engine(EngineSettings("wasmtime", 64, 1_000_000, cache), lines.append) as launch:
@@ -148,7 +148,7 @@ async def test_wasmtime_is_chosen_without_a_word(cache: Path) -> None:
 
 
 @pytest.mark.hyperlight
-async def test_auto_takes_hyperlight_where_a_micro_vm_runs_and_the_worker_that_proved_it_is_used(cache: Path) -> None:
+async def test_auto_selects_hyperlight_where_a_micro_vm_runs_and_uses_the_trial_worker(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):
         async with open_engine(EngineSettings("auto", 64, 1_000_000, cache), lines.append) as launch:
@@ -159,5 +159,5 @@ async def test_auto_takes_hyperlight_where_a_micro_vm_runs_and_the_worker_that_p
 
 
 @pytest.mark.hyperlight
-def test_hyperlight_is_not_refused_where_a_micro_vm_runs() -> None:
+def test_the_check_accepts_hyperlight_where_a_micro_vm_runs() -> None:
     check_engine("hyperlight")

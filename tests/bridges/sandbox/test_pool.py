@@ -1,4 +1,4 @@
-"""The pool, with workers in memory: who gets one, who waits, who is refused, what becomes of a worker after a run."""
+"""The pool, with in-memory workers: which run gets one, waits or is refused, and the worker's state after a run."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -15,7 +15,7 @@ GUARD_S = 5
 
 
 class Double:
-    """A worker that does nothing, and whose renewal the test decides."""
+    """A worker that does nothing. The test controls its renewal."""
 
     def __init__(self) -> None:
         self.info = EngineInfo("double", "none")
@@ -41,7 +41,7 @@ class Double:
 
 
 class Launcher:
-    """Starts doubles, one after the other where the test says so."""
+    """Starts doubles when the test allows it."""
 
     def __init__(self) -> None:
         self.started: list[Double] = []
@@ -80,12 +80,12 @@ async def opened(
             yield pool
 
 
-async def test_a_spare_worker_is_there_before_anybody_asks(launcher: Launcher) -> None:
+async def test_a_spare_worker_is_started_before_the_first_run(launcher: Launcher) -> None:
     async with opened(launcher):
         assert len(launcher.started) == 1
 
 
-async def test_behind_a_run_that_goes_on_the_next_worker_is_started(
+async def test_the_next_worker_is_started_during_a_long_run(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SPARE_AFTER_S", 0.01)
@@ -95,16 +95,14 @@ async def test_behind_a_run_that_goes_on_the_next_worker_is_started(
             await launcher.changed.wait()
 
 
-async def test_beside_a_run_that_has_just_begun_none_is_started(
-    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_worker_is_started_during_a_short_run(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
     async with opened(launcher) as pool, pool.worker():
         await anyio.wait_all_tasks_blocked()
         assert len(launcher.started) == 1
 
 
-async def test_a_run_that_has_to_wait_has_the_next_worker_started_at_once(
+async def test_a_run_that_has_to_wait_starts_the_next_worker_at_once(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
@@ -116,27 +114,27 @@ async def test_a_run_that_has_to_wait_has_the_next_worker_started_at_once(
             assert worker is launcher.started[1]
 
 
-async def test_beside_the_very_first_worker_none_is_started(
+async def test_no_second_worker_is_started_while_the_very_first_one_starts(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SPARE_AFTER_S", GUARD_S)
     launcher.may_start = anyio.Event()
     async with opened(launcher) as pool, anyio.create_task_group() as tasks:
-        tasks.start_soon(_take_and_give_back, pool)
+        tasks.start_soon(_use_briefly, pool)
         await anyio.wait_all_tasks_blocked()
         launcher.may_start.set()
         await anyio.wait_all_tasks_blocked()
         assert len(launcher.started) == 1
 
 
-async def test_without_spare_workers_none_is_started_until_a_run_needs_it(launcher: Launcher) -> None:
+async def test_without_spare_workers_a_worker_is_started_only_for_a_run(launcher: Launcher) -> None:
     async with opened(launcher, spare=0) as pool:
         assert not launcher.started
         async with pool.worker():
             assert len(launcher.started) == 1
 
 
-async def test_a_worker_of_a_clean_run_is_renewed_and_lent_again(launcher: Launcher) -> None:
+async def test_after_a_clean_run_a_worker_is_renewed_and_reused(launcher: Launcher) -> None:
     async with opened(launcher, max_workers=1) as pool:
         async with pool.worker() as first:
             pass
@@ -145,7 +143,7 @@ async def test_a_worker_of_a_clean_run_is_renewed_and_lent_again(launcher: Launc
         assert launcher.started[0].renewals == 1
 
 
-async def test_the_renewal_is_not_waited_for_by_the_run_that_gave_the_worker_back(launcher: Launcher) -> None:
+async def test_a_run_does_not_wait_for_the_renewal_of_its_worker(launcher: Launcher) -> None:
     async with opened(launcher, max_workers=1) as pool:
         launcher.started[0].may_renew = anyio.Event()
         async with pool.worker():
@@ -189,7 +187,7 @@ async def test_a_worker_that_cannot_be_renewed_is_replaced(
     assert "it did not come back" in caplog.text
 
 
-async def test_a_renewal_that_takes_for_ever_is_given_up(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_renewal_is_abandoned_after_its_timeout(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "RENEW_TIMEOUT_S", 0.01)
     async with opened(launcher, max_workers=1) as pool:
         launcher.started[0].may_renew = anyio.Event()
@@ -200,7 +198,7 @@ async def test_a_renewal_that_takes_for_ever_is_given_up(launcher: Launcher, mon
         assert launcher.started[0].closed
 
 
-async def test_a_burst_waits_in_the_order_in_which_it_came(launcher: Launcher) -> None:
+async def test_waiting_runs_get_workers_in_their_order_of_arrival(launcher: Launcher) -> None:
     served: list[int] = []
 
     async def run(pool: Pool, number: int) -> None:
@@ -219,14 +217,14 @@ async def test_a_burst_waits_in_the_order_in_which_it_came(launcher: Launcher) -
     assert served == list(range(5))
 
 
-async def test_one_run_more_than_may_wait_is_refused_at_once(launcher: Launcher) -> None:
+async def test_a_run_beyond_the_queue_limit_is_refused_at_once(launcher: Launcher) -> None:
     async with (
         opened(launcher, max_workers=1, max_waiting=2) as pool,
         anyio.create_task_group() as tasks,
         pool.worker(),
     ):
         for _ in range(2):
-            tasks.start_soon(_take_and_give_back, pool)
+            tasks.start_soon(_use_briefly, pool)
         await anyio.wait_all_tasks_blocked()
         with pytest.raises(TooBusy, match="1 runs are active and 2 are waiting"):
             async with pool.worker():
@@ -237,24 +235,24 @@ async def test_there_are_never_more_workers_than_the_limit(launcher: Launcher) -
     most = 0
     async with opened(launcher, spare=2, max_workers=3, max_waiting=20) as pool, anyio.create_task_group() as tasks:
         for _ in range(20):
-            tasks.start_soon(_take_and_give_back, pool)
+            tasks.start_soon(_use_briefly, pool)
         for _ in range(20):
             await anyio.lowlevel.checkpoint()
             most = max(most, len(launcher.alive), pool.workers)
     assert most == 3
 
 
-async def test_a_run_that_is_cancelled_while_it_waits_leaves_the_line(launcher: Launcher) -> None:
+async def test_a_run_that_is_cancelled_while_it_waits_leaves_the_queue(launcher: Launcher) -> None:
     async with opened(launcher, max_workers=1, max_waiting=1) as pool:
         async with pool.worker():
             with anyio.move_on_after(0):
                 async with pool.worker():
-                    pytest.fail("there was none to be had")
+                    pytest.fail("there was no free worker")
         async with pool.worker() as worker:
             assert worker is launcher.started[0]
 
 
-async def test_a_worker_that_arrives_for_a_run_cancelled_in_that_moment_goes_to_the_next(launcher: Launcher) -> None:
+async def test_a_worker_that_is_ready_as_its_run_is_cancelled_goes_to_the_next_run(launcher: Launcher) -> None:
     launcher.may_start = anyio.Event()
     got: list[Worker] = []
 
@@ -280,7 +278,7 @@ async def test_a_worker_that_arrives_for_a_run_cancelled_in_that_moment_goes_to_
     assert got == [launcher.started[0]]
 
 
-async def test_a_run_learns_why_no_worker_could_be_started(launcher: Launcher) -> None:
+async def test_a_run_gets_the_error_if_no_worker_can_be_started(launcher: Launcher) -> None:
     launcher.failures = 1
     async with opened(launcher, spare=0) as pool:
         with pytest.raises(EngineUnavailable, match="not on this machine"):
@@ -288,7 +286,7 @@ async def test_a_run_learns_why_no_worker_could_be_started(launcher: Launcher) -
                 pass
 
 
-async def test_idle_workers_beyond_the_spare_ones_are_let_go(
+async def test_idle_workers_beyond_the_spare_ones_are_ended(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "IDLE_S", 0.01)
@@ -296,12 +294,12 @@ async def test_idle_workers_beyond_the_spare_ones_are_let_go(
         async with AsyncExitStack() as burst:
             for _ in range(3):
                 await burst.enter_async_context(pool.worker())
-        for each in launcher.started[1:]:  # given back first: the stack ends from its top
+        for each in launcher.started[1:]:  # released first: an exit stack unwinds from the top
             await each.gone.wait()
         assert pool.workers == 1
 
 
-async def test_when_the_pool_closes_every_worker_is_gone(launcher: Launcher) -> None:
+async def test_closing_the_pool_ends_every_worker(launcher: Launcher) -> None:
     async with opened(launcher, spare=3, max_workers=3) as pool:
         async with pool.worker():
             pass
@@ -310,7 +308,7 @@ async def test_when_the_pool_closes_every_worker_is_gone(launcher: Launcher) -> 
     assert not launcher.alive
 
 
-async def test_a_worker_that_is_ready_in_the_moment_in_which_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
+async def test_a_worker_that_becomes_ready_while_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
     async def launch() -> Worker:
         workers: list[Worker] = []
         with anyio.CancelScope(shield=True):
@@ -326,7 +324,7 @@ async def test_a_worker_that_is_ready_in_the_moment_in_which_the_pool_closes_is_
     assert not launcher.alive
 
 
-async def test_a_worker_that_is_lent_when_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
+async def test_a_worker_in_use_when_the_pool_closes_is_ended_too(launcher: Launcher) -> None:
     with anyio.CancelScope() as scope:
         async with opened(launcher, spare=0) as pool, pool.worker():
             scope.cancel()
@@ -335,15 +333,13 @@ async def test_a_worker_that_is_lent_when_the_pool_closes_is_ended_too(launcher:
     assert not launcher.alive
 
 
-async def _take_and_give_back(pool: Pool) -> None:
+async def _use_briefly(pool: Pool) -> None:
     async with pool.worker():
         await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("failures", [1, 2])
-async def test_where_workers_have_started_before_a_failure_is_tried_once_more(
-    launcher: Launcher, failures: int
-) -> None:
+async def test_a_failed_start_is_retried_once_if_workers_have_started_before(launcher: Launcher, failures: int) -> None:
     async with opened(launcher, spare=0) as pool:
         async with pool.worker():
             launcher.failures = failures

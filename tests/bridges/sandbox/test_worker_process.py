@@ -1,6 +1,6 @@
-"""A worker process, real but for its engine: what the host makes of whatever it does, and what it cannot do.
+"""A real worker process with a scripted engine: how the host handles everything it may do, and what it cannot do.
 
-The acts are in `tests/support/scripted_worker.py`; each runs inside a worker that was started and sealed as any.
+The acts are in `tests/support/scripted_worker.py`; each runs inside a worker that was started and sealed as usual.
 """
 
 import gc
@@ -27,7 +27,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="these measures are L
 
 
 class Host:
-    """Echoes, and keeps what was printed."""
+    """Echoes calls and stores the printed text."""
 
     def __init__(self) -> None:
         self.printed_text = ""
@@ -55,7 +55,7 @@ async def worker() -> AsyncGenerator[WorkerProcess]:
 
 
 async def act(worker: WorkerProcess, name: str, host: Any = None) -> Any:
-    """What an act found."""
+    """The result of an act."""
     return json.loads(await worker.run(json.dumps({"code": name}), host or Host()))
 
 
@@ -63,35 +63,35 @@ def exists(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-async def test_a_question_gets_its_answer(worker: WorkerProcess) -> None:
-    assert await act(worker, "ask") == {"a": 1}
+async def test_a_call_gets_its_answer(worker: WorkerProcess) -> None:
+    assert await act(worker, "call") == {"a": 1}
 
 
-async def test_a_question_that_is_refused_is_answered_with_the_error(worker: WorkerProcess) -> None:
+async def test_a_refused_call_is_answered_with_the_error(worker: WorkerProcess) -> None:
     class Refuses(Host):
         async def call(self, operation: str, text: str) -> str:
             raise BudgetSpent("tool calls", 5, "codeact.limits.tool_calls")
 
     with pytest.raises(GuestDied, match="BudgetSpent"):  # the scripted engine does not catch it
-        await act(worker, "ask", Refuses())
+        await act(worker, "call", Refuses())
 
 
-async def test_after_a_run_the_worker_may_be_renewed_and_used_again(worker: WorkerProcess) -> None:
+async def test_after_a_run_a_worker_can_be_renewed_and_used_again(worker: WorkerProcess) -> None:
     for _ in range(3):
-        assert await act(worker, "ask") == {"a": 1}
+        assert await act(worker, "call") == {"a": 1}
         await worker.renew()
 
 
-async def test_a_fresh_guest_is_warmed_up_while_nobody_waits_for_it(worker: WorkerProcess) -> None:
+async def test_a_fresh_guest_is_warmed_up_while_no_run_waits_for_it(worker: WorkerProcess) -> None:
     pause_s = 0.01
     while not await act(worker, "warm"):
         await worker.renew()
         await anyio.sleep(pause_s := pause_s * 2)
 
 
-async def test_what_a_library_prints_does_not_get_between_the_frames(worker: WorkerProcess) -> None:
+async def test_text_printed_by_a_library_does_not_get_between_the_frames(worker: WorkerProcess) -> None:
     assert await act(worker, "print to stdout") == 17
-    assert await act(worker, "ask") == {"a": 1}
+    assert await act(worker, "call") == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ async def test_what_a_library_prints_does_not_get_between_the_frames(worker: Wor
         "output on no channel",
         "output that is not UTF-8",
         "an operation that is not UTF-8",
-        "questions without waiting",
+        "calls without waiting",
     ],
 )
-async def test_a_worker_that_breaks_the_protocol_is_not_believed_any_more(worker: WorkerProcess, name: str) -> None:
+async def test_breaking_the_protocol_ends_the_run(worker: WorkerProcess, name: str) -> None:
     with pytest.raises(GuestDied, match="the sandbox process broke its protocol"):
         await act(worker, name)
 
 
-async def test_a_worker_that_dies_in_the_middle_of_a_frame_has_died(worker: WorkerProcess) -> None:
+async def test_a_worker_that_exits_in_the_middle_of_a_frame_has_died(worker: WorkerProcess) -> None:
     with pytest.raises(GuestDied, match="ended with exit code 0"):
         await act(worker, "half a frame")
 
 
-async def test_a_worker_that_dies_leaves_its_exit_code_and_its_last_words(worker: WorkerProcess) -> None:
+async def test_the_reason_of_a_dead_worker_has_its_exit_code_and_the_end_of_its_stderr(worker: WorkerProcess) -> None:
     with pytest.raises(GuestDied) as caught:
         await act(worker, "say a lot and die")
     assert caught.value.reason.startswith("the sandbox process ended with exit code 3: ")
@@ -125,12 +125,12 @@ async def test_a_worker_that_dies_leaves_its_exit_code_and_its_last_words(worker
     assert len(caught.value.reason) < 2_100
 
 
-async def test_a_worker_that_a_signal_ended_says_which(worker: WorkerProcess) -> None:
+async def test_the_reason_of_a_killed_worker_names_the_signal(worker: WorkerProcess) -> None:
     with pytest.raises(GuestDied, match="was killed by SIGABRT"):
         await act(worker, "be killed")
 
 
-async def test_a_guest_that_trapped_says_why(worker: WorkerProcess) -> None:
+async def test_a_guest_that_trapped_has_its_reason(worker: WorkerProcess) -> None:
     with pytest.raises(GuestDied, match="the guest tripped"):
         await act(worker, "trap")
 
@@ -142,7 +142,7 @@ async def test_a_guest_that_ends_without_an_outcome_has_died(worker: WorkerProce
 
 @linux
 @pytest.mark.parametrize("name", ["spin", "wait"])
-async def test_a_worker_that_does_not_stop_is_killed_at_the_deadline(worker: WorkerProcess, name: str) -> None:
+async def test_a_worker_that_does_not_stop_can_be_killed(worker: WorkerProcess, name: str) -> None:
     with anyio.move_on_after(0.05) as scope:
         await act(worker, name)
     await worker.aclose()
@@ -151,7 +151,7 @@ async def test_a_worker_that_does_not_stop_is_killed_at_the_deadline(worker: Wor
 
 
 @linux
-async def test_a_worker_is_gone_when_its_owner_was_cancelled_while_it_closed_it() -> None:
+async def test_closing_a_worker_ends_it_although_the_owner_is_cancelled() -> None:
     worker = await start()
     with anyio.CancelScope() as scope:
         try:
@@ -163,7 +163,7 @@ async def test_a_worker_is_gone_when_its_owner_was_cancelled_while_it_closed_it(
 
 
 @linux
-async def test_a_worker_is_gone_when_its_start_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelling_the_start_of_a_worker_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
     send = WorkerProcess._send  # pyright: ignore[reportPrivateUsage]
 
@@ -179,32 +179,32 @@ async def test_a_worker_is_gone_when_its_start_was_cancelled(monkeypatch: pytest
     assert not exists(started[0])
 
 
-async def test_a_start_that_is_cancelled_before_there_is_a_process_leaves_no_file_open() -> None:
+async def test_cancelling_the_start_before_there_is_a_process_leaves_no_file_open() -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
         await start()
     gc.collect()  # an open file that is collected warns, which fails this test
 
 
-async def test_closing_twice_is_closing_once(worker: WorkerProcess) -> None:
+async def test_closing_a_worker_again_does_nothing(worker: WorkerProcess) -> None:
     await worker.aclose()
     await worker.aclose()
     with pytest.raises(GuestDied):
-        await act(worker, "ask")
+        await act(worker, "call")
 
 
-async def test_a_worker_that_is_not_ready_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_is_not_ready_in_time_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_process, "START_TIMEOUT_S", 0.1)
     with pytest.raises(EngineUnavailable, match="was not ready after"):
         await WorkerProcess.start(SETUP, [sys.executable, "-c", "import sys; sys.stdin.read()"])
 
 
-async def test_a_worker_that_cannot_be_started_is_a_reason_and_not_a_crash(tmp_path: Path) -> None:
+async def test_a_worker_that_cannot_be_started_is_an_error_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match="cannot be started"):
         await WorkerProcess.start(SETUP, [str(tmp_path / "no such program")])
 
 
-async def test_a_worker_that_ends_before_it_is_ready_says_its_last_words() -> None:
+async def test_the_error_of_a_worker_that_exits_before_it_is_ready_has_the_end_of_its_stderr() -> None:
     with pytest.raises(EngineUnavailable, match="exit code 7: no luck"):
         await WorkerProcess.start(
             SETUP,
@@ -212,7 +212,7 @@ async def test_a_worker_that_ends_before_it_is_ready_says_its_last_words() -> No
         )
 
 
-async def test_a_worker_imports_nothing_of_the_servers(worker: WorkerProcess) -> None:
+async def test_a_worker_imports_none_of_the_servers_packages(worker: WorkerProcess) -> None:
     assert await act(worker, "modules") == []
 
 
@@ -221,7 +221,7 @@ async def test_a_worker_has_an_empty_environment(worker: WorkerProcess) -> None:
 
 
 @linux
-async def test_a_worker_has_its_pipes_and_its_stderr_and_no_other_descriptor(worker: WorkerProcess) -> None:
+async def test_a_worker_has_no_descriptors_besides_its_pipes_and_stderr(worker: WorkerProcess) -> None:
     inherited = os.open(os.devnull, os.O_RDONLY)
     os.set_inheritable(inherited, True)
     try:
@@ -230,7 +230,7 @@ async def test_a_worker_has_its_pipes_and_its_stderr_and_no_other_descriptor(wor
         await other.aclose()
     finally:
         os.close(inherited)
-    assert len(found) == 5  # stdin and stdout lead nowhere, stderr; the two ends of the pipe
+    assert len(found) == 5  # stdin (devnull), stdout and stderr; the two ends of the pipe
 
 
 @linux
@@ -243,7 +243,7 @@ async def test_a_sealed_worker_cannot(worker: WorkerProcess, name: str) -> None:
 
 
 @linux
-async def test_a_worker_can_gain_no_privileges(worker: WorkerProcess) -> None:
+async def test_a_worker_cannot_gain_privileges(worker: WorkerProcess) -> None:
     assert await act(worker, "no new privileges") == 1
 
 
@@ -253,7 +253,7 @@ async def test_a_workers_stderr_cannot_fill_the_disk(worker: WorkerProcess) -> N
 
 
 @linux
-async def test_what_could_not_be_applied_is_told_with_its_reason(worker: WorkerProcess) -> None:
+async def test_measures_that_are_not_available_are_reported_with_the_reason(worker: WorkerProcess) -> None:
     info = worker.info
     assert {"dies with its parent", "no new privileges", "empty environment"} <= set(info.hardened)
     assert all(": " in each for each in info.not_hardened)
@@ -261,7 +261,7 @@ async def test_what_could_not_be_applied_is_told_with_its_reason(worker: WorkerP
 
 @linux
 async def test_a_worker_dies_with_its_parent() -> None:
-    """The parent is a process of the test's that starts a worker, says its number, and is killed."""
+    """The parent is a process of this test: it starts a worker, prints its pid, and is killed."""
     program = (
         "import anyio, sys\nsys.path[:0] = sys.argv[1:]\n"
         "import scripted_worker\nfrom codeact_bridges.sandbox.worker_process import *\n"

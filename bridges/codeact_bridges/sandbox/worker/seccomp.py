@@ -121,22 +121,22 @@ def seccomp_filter(machine: str, pid: int) -> list[bytes]:
     Its input is `struct seccomp_data`: call number (offset 0), architecture (4), address (8), six arguments (from 16).
     """
     column = 0 if machine == "x86_64" else 1
-    load, equal, at_least, any_of, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, equal, at_least, any_of, ret = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, refuse, unknown = 0x7FFF0000, 0x00050000 | _EPERM, 0x00050000 | _ENOSYS
 
     def step(operation: int, value: int, yes: int = 0, no: int = 0) -> bytes:
         return struct.pack("HBBI", operation, yes, no, value)
 
-    program = [step(load, 4), step(equal, ARCHITECTURES[machine][1], 1, 0), step(give, refuse), step(load, 0)]
+    program = [step(load, 4), step(equal, ARCHITECTURES[machine][1], 1, 0), step(ret, refuse), step(load, 0)]
     if machine == "x86_64":
-        program += [step(at_least, _X32_CALLS, 0, 1), step(give, refuse)]
-    program += [step(at_least, NEWEST + 1, 0, 1), step(give, unknown)]
+        program += [step(at_least, _X32_CALLS, 0, 1), step(ret, refuse)]
+    program += [step(at_least, NEWEST + 1, 0, 1), step(ret, unknown)]
     # Rules that read an argument come first: for all other allowed calls, the kernel caches the verdict.
     for *both, argument, values in FORBIDDEN_COMMANDS.values():
         program += [step(equal, both[column], 0, 2 * len(values) + 2), step(load, 16 + 8 * argument)]
         for value in values:
-            program += [step(equal, value, 0, 1), step(give, refuse)]
-        program += [step(give, allow)]
+            program += [step(equal, value, 0, 1), step(ret, refuse)]
+        program += [step(ret, allow)]
     # The C library reads this process's limits: process 0, and a null pointer (both halves) for new limits.
     program += [
         step(equal, PRLIMIT[column], 0, 8),
@@ -146,27 +146,27 @@ def seccomp_filter(machine: str, pid: int) -> list[bytes]:
         step(equal, 0, 0, 3),
         step(load, 36),
         step(equal, 0, 0, 1),
-        step(give, allow),
-        step(give, refuse),
+        step(ret, allow),
+        step(ret, refuse),
     ]
     for numbers in FORBIDDEN.values():
         call = numbers[column]
         if call is not None:
-            program += [step(equal, call, 0, 1), step(give, refuse)]
+            program += [step(equal, call, 0, 1), step(ret, refuse)]
     # The C library falls back from clone3, whose flags a filter cannot see, to clone, which may start threads.
-    program += [step(equal, CLONE3[column], 0, 1), step(give, unknown)]
+    program += [step(equal, CLONE3[column], 0, 1), step(ret, unknown)]
     program += [
         step(equal, CLONE[column], 0, 4),
         step(load, 16),
         step(any_of, _CLONE_THREAD, 1, 0),
-        step(give, refuse),
-        step(give, allow),
+        step(ret, refuse),
+        step(ret, allow),
     ]
     # abort() and the C library's threads use tgkill: this process may signal itself.
     program += [
         step(equal, TGKILL[column], 0, 3),
         step(load, 16),
         step(equal, pid, 1, 0),
-        step(give, refuse),
+        step(ret, refuse),
     ]
-    return [*program, step(give, allow)]
+    return [*program, step(ret, allow)]
