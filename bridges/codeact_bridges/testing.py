@@ -9,7 +9,7 @@ import anyio
 from codeact_bridges.errors import GuestDied, UnknownTool
 from codeact_bridges.sandbox.port import EngineInfo, GuestHost
 from codeact_bridges.tools.catalog.catalog import CatalogTool
-from codeact_bridges.tools.port import ClientRequests, Gate, Progress, Rows
+from codeact_bridges.tools.port import ClientRequests, Progress, Rows
 from codeact_bridges.values import Data, JsonValue, Media, ToolValue
 
 ToolScript: TypeAlias = Callable[[Mapping[str, JsonValue]], Awaitable[ToolValue]]
@@ -32,21 +32,20 @@ class ScriptedTools:
     called: list[tuple[str, Mapping[str, JsonValue]]] = field(default_factory=list[tuple[str, Mapping[str, JsonValue]]])
     """Every call that was begun, in order."""
 
+    async def resolve(self, name: str, arguments: Mapping[str, JsonValue]) -> CatalogTool:
+        server, _, tool = self._full_name(name).partition(".")
+        return CatalogTool(server, tool)
+
     async def call(
         self,
-        name: str,
+        tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         *,
-        gate: Gate | None = None,
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> ToolValue:
-        full_name = self._full_name(name)
-        if gate is not None:
-            server, _, tool = full_name.partition(".")
-            await gate(CatalogTool(server, tool), arguments)
-        self.called.append((full_name, arguments))
-        return await self.scripts[full_name](arguments)
+        self.called.append((tool.full_name, arguments))
+        return await self.scripts[tool.full_name](arguments)
 
     async def read_resource(self, server: str, uri: str) -> ToolValue:
         return Media("resource", "text/plain", "", f"{server}:{uri}")

@@ -12,6 +12,8 @@ class Data:
     """A plain value."""
 
     value: JsonValue
+    json: str | None = field(default=None, compare=False, repr=False)
+    """The value as JSON text, where that has been made already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class RunResult:
     calls: tuple[CallRecord, ...] = ()
     accesses: tuple[AccessRecord, ...] = ()
     produced: tuple[ProducedFile, ...] = ()
-    kept: tuple[ResultLink, ...] = ()
+    stored: tuple[ResultLink, ...] = ()
     session: str | None = None
     session_state: Literal["began empty", "went on", "lost"] = "went on"
     failure: Failure | None = None

@@ -7,8 +7,9 @@ import pytest
 from lab import Lab, stderr, stdout
 
 from codeact_bridges.limits import Limits
+from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.values import CallRecord, Data, JsonValue, Printed, ToolValue
+from codeact_bridges.values import Data, JsonValue, Printed, ToolValue
 
 
 class Reader:
@@ -18,13 +19,11 @@ class Reader:
         self._text, self._seen, self._so_far = text, anyio.Event(), ""
         self.tools = ScriptedTools({"t.seen": self._wait})
 
-    def printed(self, piece: Printed) -> None:
-        self._so_far += piece.text
-        if self._text in self._so_far:
-            self._seen.set()
-
-    def called(self, call: CallRecord) -> None:
-        """Not of interest."""
+    def __call__(self, event: RunEvent) -> None:
+        if isinstance(event, Printed):
+            self._so_far += event.text
+            if self._text in self._so_far:
+                self._seen.set()
 
     async def _wait(self, _: Mapping[str, JsonValue]) -> ToolValue:
         await self._seen.wait()

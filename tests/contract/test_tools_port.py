@@ -6,11 +6,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tool_calls import call
 
-from codeact_bridges.errors import DownstreamFailed, ToolDenied, ToolError, UnknownTool
+from codeact_bridges.errors import DownstreamFailed, ToolError, UnknownTool
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.tools.bridge import ToolsBridge
-from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ToolsPort
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import Data, JsonValue, ToolValue
@@ -43,35 +43,29 @@ async def tools(request: pytest.FixtureRequest) -> AsyncGenerator[ToolsPort]:
 
 @pytest.mark.parametrize("name", ["everyday.add", "add"])
 async def test_a_tool_is_called_by_its_full_name_or_its_own(tools: ToolsPort, name: str) -> None:
-    assert await tools.call(name, {"a": 1}) == Data(3)
+    assert await call(tools, name, {"a": 1}) == Data(3)
 
 
 @pytest.mark.parametrize("name", ["everyday.nothing_like_it", "elsewhere.add", ""])
 async def test_a_tool_that_does_not_exist_is_unknown_everywhere(tools: ToolsPort, name: str) -> None:
     with pytest.raises(UnknownTool):
-        await tools.call(name, {})
+        await call(tools, name, {})
     with pytest.raises(UnknownTool):
         await tools.describe(name)
 
 
 async def test_a_failure_carries_the_server_the_tool_and_the_reason(tools: ToolsPort) -> None:
     with pytest.raises(ToolError) as failed:
-        await tools.call("fail", {})
+        await call(tools, "fail", {})
     assert (failed.value.server, failed.value.tool, failed.value.reason) == ("everyday", "fail", "the shop is closed")
 
 
-async def test_the_gate_is_asked_with_the_tool_and_its_arguments_and_can_refuse(tools: ToolsPort) -> None:
-    asked: list[tuple[str, Mapping[str, JsonValue]]] = []
+async def test_a_tool_is_resolved_before_it_is_called(tools: ToolsPort) -> None:
+    tool = await tools.resolve("add", {"a": 1})
 
-    async def gate(tool: CatalogTool, arguments: Mapping[str, JsonValue]) -> None:
-        asked.append((tool.full_name, arguments))
-        if arguments["a"] == 2:
-            raise ToolDenied(tool.server, tool.name, "not two")
-
-    assert await tools.call("add", {"a": 1}, gate=gate) == Data(3)
-    with pytest.raises(ToolDenied):
-        await tools.call("add", {"a": 2}, gate=gate)
-    assert asked == [("everyday.add", {"a": 1}), ("everyday.add", {"a": 2})]
+    assert (tool.server, tool.name, tool.full_name) == ("everyday", "add", "everyday.add")
+    assert await tools.call(tool, {"a": 1}) == Data(3)
+    assert await tools.call(tool, {"a": 2}) == Data(4)
 
 
 async def test_tools_are_listed_and_found_with_name_signature_and_summary(tools: ToolsPort) -> None:

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import anyio
 
-from codeact_bridges.approval.gate import ApprovalGate
-from codeact_bridges.approval.policy import Grants, Policy, ToolRule
+from codeact_bridges.approval.policy import Policy, ToolRule
 from codeact_bridges.limits import Limits
-from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import NullObserver
+from codeact_bridges.runs.handle import RunHandle, RunOrder
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.app import App, RunOrder, open_app
+from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -33,11 +31,9 @@ async def call_us(policy: Policy | None) -> float:
     """Microseconds of one call to a tool that does nothing; the best of five rounds."""
     best = float("inf")
     for _ in range(5):
-        gate = ApprovalGate(policy, Grants(), None) if policy is not None else None
         limits = Limits(tool_calls=CALLS)
-        handlers = ToolCalls(
-            ScriptedTools(), code="", limits=limits, gate=gate, deadline=Deadline(), observer=NullObserver()
-        ).handlers()
+        handle = RunHandle(RunOrder(owner="benchmark", code=""), limits, policy)
+        handlers = ToolCalls(ScriptedTools(), handle, limits).handlers()
         begun = time.perf_counter()
         for _ in range(CALLS):
             await handlers["tools.call"](CALL)
@@ -53,7 +49,7 @@ async def run_all(app: App, at_once: int) -> float:
     async def some() -> None:
         while left:
             left.pop()
-            live = app.begin(order)
+            live = app.service.begin(order)
             result = await live.next(600)
             app.runs.forget(live)
             failure = getattr(result, "failure", "no result")

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import anyio
 
+from codeact_bridges.runs.handle import RunOrder
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.tools.spec import StdioServer
-from codeact_server.app import App, RunOrder, open_app
+from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
 
 SHOP = StdioServer(name="shop", command=sys.executable, args=(str(Path(__file__).parents[1] / "servers" / "shop.py"),))
@@ -38,7 +39,9 @@ def in_use() -> tuple[int, int]:
 
 async def run(app: App, number: int) -> None:
     code = "1/0" if number % 10 == 0 else "call_tool('shop.look', item=1)" if number % 10 == 1 else "print('x')\n42"
-    live = app.begin(RunOrder(owner=f"client {number}", code="while True: pass" if number % 100 == 99 else code))
+    live = app.service.begin(
+        RunOrder(owner=f"client {number}", code="while True: pass" if number % 100 == 99 else code)
+    )
     if number % 100 == 99:
         await live.next(0.01)
         live.stop()

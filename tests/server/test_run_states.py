@@ -19,12 +19,11 @@ from served import descendants
 
 from codeact_bridges.approval.policy import Policy
 from codeact_bridges.errors import UnknownRun
-from codeact_bridges.runs.handle import PendingQuestion, RunHandle
+from codeact_bridges.runs.handle import PendingQuestion, RunHandle, RunOrder
 from codeact_bridges.runs.registry import RunRetention
 from codeact_bridges.runs.sessions import SessionLimits
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_bridges.values import RunResult
-from codeact_server.app import RunOrder
 
 PROGRAMS = {
     "ends": "print('ran')\n42",
@@ -89,7 +88,7 @@ async def test_a_run_ends(  # one arm for each way out
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening:
             timeout_s = 0.3 if way_out == "deadline" else 60
-            live = opening.app.begin(order(program, tmp_path / "mark", session=session, timeout_s=timeout_s))
+            live = opening.app.service.begin(order(program, tmp_path / "mark", session=session, timeout_s=timeout_s))
             asked: RunResult | PendingQuestion | None = None
             if program == "asks":
                 asked = await live.next(60)
@@ -171,7 +170,7 @@ class RunsModel(RuleBasedStateMachine):
         self.world.begun += 1
         path = self.world.folder / f"mark-{self.world.begun}"
         about = order(program, path, f"client {self.world.begun}", session=session and "s")
-        live = self.world.call(self.world.opening.app.begin, about)
+        live = self.world.call(self.world.opening.app.service.begin, about)
         self.known.append(Known(live, program, set(ENDS.get(program, set()))))
 
     @precondition(lambda self: self.known)
@@ -197,7 +196,7 @@ class RunsModel(RuleBasedStateMachine):
         if not isinstance(news, PendingQuestion):
             return
         if old:
-            assert self.world.call(known.live.asked, "an old question") is None
+            assert self.world.call(known.live.pending_question, "an old question") is None
         else:
             self.world.call(news.answer, given)
             known.may_end_as = {"raised"} if given == "no" else {"ended"}
@@ -297,7 +296,7 @@ async def test_hundreds_of_runs_leave_no_process_no_descriptor_and_no_file_behin
 
             async def one_after_the_other(count: int) -> None:
                 for n in range(count):
-                    live = app.begin(quick[n % len(quick)])
+                    live = app.service.begin(quick[n % len(quick)])
                     await live.next(60)
                     app.runs.forget(live)
 

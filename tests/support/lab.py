@@ -16,9 +16,13 @@ from codeact_bridges.limits import Limits
 from codeact_bridges.modules.bridge import ModulesBridge
 from codeact_bridges.modules.packages import Packages, find_packages
 from codeact_bridges.modules.standard_library import StandardLibrary
+from codeact_bridges.network.bridge import NetworkBridge
+from codeact_bridges.network.rules import HostRules
 from codeact_bridges.runs.execute import Workers, run_program
 from codeact_bridges.runs.guest_host import Bridges
+from codeact_bridges.runs.handle import RunHandle, RunOrder
 from codeact_bridges.runs.observer import RunObserver
+from codeact_bridges.runs.result_store import shortened
 from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker
@@ -53,15 +57,15 @@ class Lab:
     ) -> RunResult:
         """Run a program. The whole program may be indented."""
         modules = ModulesBridge(self.library, packages or find_packages([]))
+        limits = limits or Limits()
+        if not any(isinstance(bridge, NetworkBridge) for bridge in configured):  # as where the operator allows no hosts
+            configured = (*configured, NetworkBridge(HostRules(), limits))
+        bridges = Bridges(tools or ScriptedTools(), modules, configured)
+        handle = RunHandle(RunOrder(owner="lab", code=textwrap.dedent(code), timeout_s=deadline_s), limits)
+        handle.observers += [observer] if observer is not None else []
         with anyio.fail_after(GUARD_S):
-            return await run_program(
-                textwrap.dedent(code),
-                deadline_s=deadline_s,
-                pool=workers or self.pool,
-                bridges=Bridges(tools or ScriptedTools(), modules, configured),
-                limits=limits or Limits(),
-                observer=observer,
-            )
+            result = await run_program(handle, workers or self.pool, bridges, limits)
+        return shortened(result, limits.output_bytes, lambda *_: None)
 
     async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:
         """The value of a program, which must be JSON."""

@@ -15,8 +15,8 @@ ApprovalReason: TypeAlias = Literal["once", "run", "session", "allowed before", 
 class ApprovalGate:
     """One run's view of it. Asks one question at a time, and does not ask again what a person has just allowed."""
 
-    def __init__(self, policy: Policy, of_client: Grants, approver: Approver | None) -> None:
-        """`of_client` is what this client's user allowed for as long as the client stays."""
+    def __init__(self, policy: Policy, of_client: Grants, approver: Approver) -> None:
+        """`of_client` are the permissions that hold until the client closes."""
         self._policy, self._of_client, self._approver = policy, of_client, approver
         self._of_run = Grants()
         self._one_at_a_time = anyio.Lock()
@@ -47,7 +47,7 @@ class ApprovalGate:
         async with self._one_at_a_time:
             if self._granted(question.full_name):
                 return "allowed before"
-            answer = await self._approver.ask(question) if self._approver is not None else None
+            answer = await self._approver.ask(question)
             match answer:
                 case "once":
                     return answer

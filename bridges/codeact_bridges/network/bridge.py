@@ -20,7 +20,7 @@ from codeact_bridges.limits import Limits
 from codeact_bridges.network.connections import MAX_CONNECTIONS, Connections, Tls
 from codeact_bridges.network.exchange import Exchange, ExchangeContext
 from codeact_bridges.network.redirects import HttpRequest
-from codeact_bridges.network.request import http_request
+from codeact_bridges.network.request import http_request, refusal
 from codeact_bridges.network.resolver import Resolver, SystemResolver
 from codeact_bridges.network.rules import HostRules
 from codeact_bridges.network.secret_masking import Mask
@@ -44,6 +44,9 @@ class NetworkBridge:
 
     @asynccontextmanager
     async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
+        if not self._rules.rules:  # every request is refused, for which nothing needs to be set up
+            yield OpenBridge({"network.request": self._refuse})
+            return
         connections = Connections(self._resolver, self._tls)
         context = ExchangeContext(
             rules=self._rules,
@@ -63,6 +66,9 @@ class NetworkBridge:
                     tasks.cancel_scope.cancel()
         finally:
             await connections.aclose()
+
+    async def _refuse(self, text: str) -> str:
+        raise refusal(self._rules, text)
 
 
 class _RunHandlers:

@@ -1,7 +1,7 @@
-"""Operations that a guest has begun and asks about later: what makes its asyncio concurrent.
+"""Operations that a guest starts now and asks about later: what makes its asyncio concurrent.
 
 async.submit    ID OPERATION \\n ARGUMENTS    null, at once
-async.wait      {"timeout_s"}                [[ID, well, value or error], …]: what has finished; waits for the first
+async.wait      {"timeout_s"}                [[ID, ok, value or error], …]: all that have ended; waits for the first
 async.cancel    {"id"}                       null
 """
 
@@ -13,34 +13,34 @@ import anyio.abc
 
 from codeact_bridges.bridge import Handler
 from codeact_bridges.errors import BadGuestCall, BridgeError
-from codeact_bridges.guest import requests as calls
+from codeact_bridges.guest import requests
 from codeact_bridges.guest.replies import error_text
 
-MAX_UNDER_WAY = 10_000
-"""Operations a guest may have submitted and not yet seen the end of."""
+MAX_IN_FLIGHT = 10_000
+"""Operations that a guest may have submitted without having fetched their ends."""
 
 
 @dataclass(slots=True)
 class _Operation:
-    places: anyio.Semaphore
+    slots: anyio.Semaphore
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    finished: str | None = None
-    """The JSON text of `[id, well, value or error]`."""
-    given_up: bool = False
-    """The guest does not want to know its end."""
-    has_place: bool = False
+    end: str | None = None
+    """The JSON text of `[id, ok, value or error]`, once it has ended."""
+    abandoned: bool = False
+    """Whether the guest has cancelled it, and will not fetch its end."""
+    has_slot: bool = False
 
-    def give_place_back(self) -> None:
-        if self.has_place:
-            self.has_place = False
-            self.places.release()
+    def release_slot(self) -> None:
+        if self.has_slot:
+            self.has_slot = False
+            self.slots.release()
 
 
 class AsyncOperations:
-    """One run's operations. At most `at_once` of each kind are carried out at a time; the others wait their turn.
+    """One run's operations. At most `at_once` of each kind run at a time; the others wait for a slot.
 
-    Of each kind, because one kind may wait for another: HTTP requests that wait for a connection must not keep those
-    that have one from being read to their ends.
+    The limit is per kind because one kind may wait for another: HTTP requests that wait for a connection must not keep
+    the responses that hold the connections from being read.
     """
 
     def __init__(
@@ -51,78 +51,78 @@ class AsyncOperations:
         at_once: int,
         message_bytes: int,
     ) -> None:
-        """`concurrent` has the operations that may be submitted; they are carried out in `tasks`."""
+        """`concurrent` are the operations that may be submitted. They run in `tasks`."""
         self._tasks, self._concurrent, self._message_bytes = tasks, concurrent, message_bytes
-        self._places = {operation: anyio.Semaphore(at_once) for operation in concurrent}
+        self._slots = {operation: anyio.Semaphore(at_once) for operation in concurrent}
         self._operations: dict[int, _Operation] = {}
-        self._waiting_chars = 0
-        """Of the arguments of what has not finished."""
-        self._something_finished = anyio.Event()
+        self._argument_chars = 0
+        """Total characters of the arguments of operations that have not ended."""
+        self._one_ended = anyio.Event()
 
     def handlers(self) -> dict[str, Handler]:
         return {"async.submit": self._submit, "async.wait": self._wait, "async.cancel": self._cancel}
 
     async def _submit(self, text: str) -> str:
-        submit = calls.parse_submit(text)
+        submit = requests.parse_submit(text)
         if submit.operation not in self._concurrent:
-            raise BadGuestCall(f"async.submit: {submit.operation[:100]!r} cannot be begun and asked about later")
-        if submit.id in self._operations or len(self._operations) >= MAX_UNDER_WAY:
-            raise BadGuestCall(f"async.submit: {submit.id} is under way already, or {MAX_UNDER_WAY:,} others are")
-        if self._waiting_chars and self._waiting_chars + len(submit.text) > 2 * self._message_bytes:
+            raise BadGuestCall(f"async.submit: {submit.operation[:100]!r} cannot be submitted; call it directly")
+        if submit.id in self._operations or len(self._operations) >= MAX_IN_FLIGHT:
+            raise BadGuestCall(f"async.submit: {submit.id} is in flight already, or {MAX_IN_FLIGHT:,} others are")
+        if self._argument_chars and self._argument_chars + len(submit.text) > 2 * self._message_bytes:
             raise BadGuestCall(
-                f"async.submit: arguments of {self._waiting_chars:,} characters wait for their turn already, "
-                f"and {2 * self._message_bytes:,} may (twice codeact.limits.message_bytes): await some calls first"
+                f"async.submit: calls with {self._argument_chars:,} characters of arguments are in flight, and at most "
+                f"{2 * self._message_bytes:,} may be (twice codeact.limits.message_bytes): await some calls first"
             )
-        operation = self._operations[submit.id] = _Operation(self._places[submit.operation])
-        self._waiting_chars += len(submit.text)
-        self._tasks.start_soon(self._finish, submit, operation)
+        operation = self._operations[submit.id] = _Operation(self._slots[submit.operation])
+        self._argument_chars += len(submit.text)
+        self._tasks.start_soon(self._run, submit, operation)
         return "null"
 
-    async def _finish(self, submit: calls.Submit, operation: _Operation) -> None:
-        """Carry out an operation. Its place is free again when the guest has been told the end, so that results
-        which nobody fetches do not pile up here."""
+    async def _run(self, submit: requests.Submit, operation: _Operation) -> None:
+        """Run an operation. Its slot is released when the guest has fetched its end, so that results which nobody
+        fetches do not pile up here."""
         try:
             with operation.scope:
-                await operation.places.acquire()
-                operation.has_place = True
+                await operation.slots.acquire()
+                operation.has_slot = True
                 try:
-                    operation.finished = f"[{submit.id},true,{await self._concurrent[submit.operation](submit.text)}]"
+                    operation.end = f"[{submit.id},true,{await self._concurrent[submit.operation](submit.text)}]"
                 except BridgeError as exc:
-                    operation.finished = f"[{submit.id},false,{error_text(exc)}]"
+                    operation.end = f"[{submit.id},false,{error_text(exc)}]"
         finally:
-            self._waiting_chars -= len(submit.text)
-            if operation.finished is None or operation.given_up:
-                operation.give_place_back()
-            self._something_finished.set()
+            self._argument_chars -= len(submit.text)
+            if operation.end is None or operation.abandoned:
+                operation.release_slot()
+            self._one_ended.set()
 
     async def _wait(self, text: str) -> str:
-        wait = calls.parse(calls.Wait, "async.wait", text)
+        wait = requests.parse(requests.Wait, "async.wait", text)
         if wait.timeout_s is None and not self._operations:
-            raise BadGuestCall("async.wait: nothing is under way")
+            raise BadGuestCall("async.wait: nothing is in flight")
         with anyio.move_on_after(wait.timeout_s):
-            while not any(each.finished for each in self._operations.values()):
-                self._something_finished = anyio.Event()
-                await self._something_finished.wait()
+            while not any(each.end for each in self._operations.values()):
+                self._one_ended = anyio.Event()
+                await self._one_ended.wait()
         return f"[{','.join(self._collect())}]"
 
     def _collect(self) -> list[str]:
-        """What has finished, as much as fits into one message."""
+        """Remove the ends that there are, as many as fit into one message."""
         ends: list[str] = []
         size = 0
         for number, each in list(self._operations.items()):
-            if each.finished is None or (ends and size + len(each.finished) > self._message_bytes):
+            if each.end is None or (ends and size + len(each.end) > self._message_bytes):
                 continue
-            ends.append(each.finished)
-            size += len(each.finished)
+            ends.append(each.end)
+            size += len(each.end)
             del self._operations[number]
-            each.give_place_back()
+            each.release_slot()
         return ends
 
     async def _cancel(self, text: str) -> str:
-        operation = self._operations.pop(calls.parse(calls.Cancel, "async.cancel", text).id, None)
+        operation = self._operations.pop(requests.parse(requests.Cancel, "async.cancel", text).id, None)
         if operation is not None:
-            operation.given_up = True
-            if operation.finished is not None:
-                operation.give_place_back()
+            operation.abandoned = True
+            if operation.end is not None:
+                operation.release_slot()
             operation.scope.cancel()
         return "null"

@@ -1,6 +1,6 @@
-"""What a run may still use, and how much of what it prints is kept.
+"""A run's budgets, and its output up to a limit.
 
-Decides only: no clock, no I/O, no event loop. `run.py` acts on the answers.
+Decides only: no clock, no I/O, no event loop.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ MAX_PIECES = 10_000
 
 @dataclass(slots=True)
 class Budget:
-    """Counts something that a run may use so much of."""
+    """Counts one thing of which a run may use `limit`."""
 
     what: str
     limit: int
@@ -24,7 +24,7 @@ class Budget:
     used: int = 0
 
     def take(self, amount: int = 1) -> None:
-        """Use `amount`, or raise `BudgetSpent` and use nothing if that is more than is left."""
+        """Use `amount`. Raises `BudgetSpent`, and uses nothing, if less than that is left."""
         if self.used + amount > self.limit:
             raise BudgetSpent(self.what, self.limit, self.setting)
         self.used += amount
@@ -32,33 +32,33 @@ class Budget:
 
 @dataclass(slots=True)
 class OutputBuffer:
-    """Keeps the first `limit_bytes` of what is printed, and counts the rest.
+    """Holds the first `limit_bytes` of a run's output, and counts the rest.
 
-    stdout and stderr are told apart in `MAX_PIECES` pieces: a program that changes between them with every letter
-    would cost fifty times what it prints.
+    stdout and stderr are told apart in the first `MAX_PIECES` pieces only: a program that alternates between them with
+    every letter would cost fifty times the memory of its output.
     """
 
     limit_bytes: int
     _pieces: list[Printed] = field(default_factory=list[Printed])
     _rest: StringIO = field(default_factory=StringIO)
-    """What is printed after `MAX_PIECES`."""
+    """The output after `MAX_PIECES`."""
     _used: int = 0
     _cut: int = 0
 
     def add(self, stream: Literal["stdout", "stderr"], text: str) -> str:
-        """Keep what still fits of `text`, and return that."""
-        kept, cut = cut_text(text, self.limit_bytes - self._used)
+        """Hold the part of `text` that still fits, and return it."""
+        held, cut = cut_text(text, self.limit_bytes - self._used)
         self._cut += cut
-        self._used = self.limit_bytes if cut else self._used + len(kept.encode())  # nothing follows what was cut
-        if not kept:
+        self._used = self.limit_bytes if cut else self._used + len(held.encode())  # nothing follows a cut
+        if not held:
             return ""
         if len(self._pieces) >= MAX_PIECES:
-            self._rest.write(kept)
+            self._rest.write(held)
         elif self._pieces and self._pieces[-1].stream == stream and len(self._pieces[-1].text) < 4_000:
-            self._pieces[-1] = Printed(stream, self._pieces[-1].text + kept)
+            self._pieces[-1] = Printed(stream, self._pieces[-1].text + held)
         else:
-            self._pieces.append(Printed(stream, kept))
-        return kept
+            self._pieces.append(Printed(stream, held))
+        return held
 
     def output(self) -> Output:
         rest = self._rest.getvalue()
@@ -66,6 +66,6 @@ class OutputBuffer:
 
 
 def cut_value(form: ValueForm, text: str, limit_bytes: int) -> Value:
-    """A value's text, within the limit."""
-    kept, cut = cut_text(text, limit_bytes)
-    return Value(form, kept, cut)
+    """Return the value whose text is `text`, cut to the limit."""
+    short, cut = cut_text(text, limit_bytes)
+    return Value(form, short, cut)

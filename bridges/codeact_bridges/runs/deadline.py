@@ -1,81 +1,83 @@
-"""A deadline that stands still while a run waits for a person, a bound that does not, and a stop from outside."""
+"""A run's deadline: it pauses while the run waits for a person, has a bound that never pauses, and can be stopped."""
 
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import anyio
 
+EndedBy: TypeAlias = Literal["guest time", "wall time", "stop"]
+
 
 class Deadline:
-    """Ends one block: after the guest's own time is up, after a time in all, or when `stop` is called."""
+    """Ends one block: after the guest's own time, after a time in all, or when `stop` is called."""
 
     def __init__(self) -> None:
-        self.ended_by: Literal["own", "total", "stop"] | None = None
-        """What ended the block, if not its own end."""
+        self.ended_by: EndedBy | None = None
+        """What ended the block before its own end."""
         self._before = anyio.CancelScope()
-        self._own = anyio.CancelScope()
-        self._begun = False
+        self._guest_time = anyio.CancelScope()
+        self._started = False
         self._stopped = False
         self._pauses = 0
-        self._waits = 0
+        self._blocking_requests = 0
         self._left_s: float | None = None
-        """What is left of the guest's own time while the deadline stands still."""
+        """The guest's time that is left, while the deadline is paused."""
 
     def stop(self) -> None:
-        """End the block, or keep it from beginning."""
+        """End the block, or prevent it from starting."""
         self._stopped = True
-        self._own.cancel()
-        if not self._begun:
+        self._guest_time.cancel()
+        if not self._started:
             self._before.cancel()
 
     @contextmanager
     def before(self) -> Generator[None]:
-        """Around all that comes before the block: a `stop` that comes too early for the block ends this."""
+        """Surround everything that comes before the block. A `stop` that is too early for the block ends this one."""
         with self._before:
             yield
 
     @contextmanager
-    def running(self, own_s: float, total_s: float) -> Generator[None]:
-        """The block that ends: `own_s` without the time it stood still, `total_s` with it."""
-        self._begun = True
+    def running(self, guest_s: float, wall_s: float) -> Generator[None]:
+        """Run the block for at most `guest_s` seconds without pauses, and `wall_s` seconds with them."""
+        self._started = True
         now = anyio.current_time()
-        with anyio.CancelScope(deadline=now + total_s) as total, self._own:
-            self._own.deadline = now + own_s
+        with anyio.CancelScope(deadline=now + wall_s) as wall_time, self._guest_time:
+            self._guest_time.deadline = now + guest_s
             yield
-        if self._own.cancelled_caught:
-            self.ended_by = "stop" if self._stopped else "own"
-        elif total.cancelled_caught:
-            self.ended_by = "total"
+        if self._guest_time.cancelled_caught:
+            self.ended_by = "stop" if self._stopped else "guest time"
+        elif wall_time.cancelled_caught:
+            self.ended_by = "wall time"
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Something is under way that is not the guest's to answer for: a person is asked. Several may overlap."""
+        """Do not count this time, as far as the guest is blocked meanwhile. Blocks may overlap."""
         self._pauses += 1
-        self._stand_still_or_go_on()
+        self._pause_or_resume()
         try:
             yield
         finally:
             self._pauses -= 1
-            self._stand_still_or_go_on()
+            self._pause_or_resume()
 
     @contextmanager
     def blocked_on_host(self) -> Generator[None]:
-        """The guest waits for an answer of ours. While it computes, its time counts whoever is asked meanwhile."""
-        self._waits += 1
-        self._stand_still_or_go_on()
+        """Mark a blocking request of the guest. The deadline pauses only while the guest is blocked *and* `paused`."""
+        self._blocking_requests += 1
+        self._pause_or_resume()
         try:
             yield
         finally:
-            self._waits -= 1
-            self._stand_still_or_go_on()
+            self._blocking_requests -= 1
+            self._pause_or_resume()
 
-    def _stand_still_or_go_on(self) -> None:
-        if self._pauses and self._waits:
+    def _pause_or_resume(self) -> None:
+        if self._pauses and self._blocking_requests:
             if self._left_s is None:
-                self._left_s = self._own.deadline - anyio.current_time()
-                self._own.deadline = math.inf
+                self._left_s = self._guest_time.deadline - anyio.current_time()
+                self._guest_time.deadline = math.inf
         elif self._left_s is not None:
-            self._own.deadline = anyio.current_time() + self._left_s
+            self._guest_time.deadline = anyio.current_time() + self._left_s
             self._left_s = None

@@ -1,4 +1,4 @@
-"""Answers everything that one guest asks. See `sandbox.port.GuestHost`."""
+"""Answers every call of one guest: by the bridges, by the run's tool calls, or here. See `sandbox.port.GuestHost`."""
 
 import secrets
 from collections.abc import AsyncGenerator
@@ -10,71 +10,47 @@ import anyio
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from codeact_bridges.approval.gate import ApprovalGate
 from codeact_bridges.bridge import Bridge, Handler, Usage
 from codeact_bridges.errors import BadGuestCall, GuestDied
-from codeact_bridges.guest import requests as calls
+from codeact_bridges.guest import requests
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.port import ModulesPort
-from codeact_bridges.network.request import refusal as network_refusal
-from codeact_bridges.network.rules import HostRules
 from codeact_bridges.runs.async_operations import AsyncOperations
 from codeact_bridges.runs.budget import OutputBuffer, cut_value
-from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import RunObserver
+from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.sandbox.port import EngineInfo
 from codeact_bridges.system.task_groups import plain_task_group
-from codeact_bridges.tools.port import ClientRequests, ToolsPort
+from codeact_bridges.tools.port import ToolsPort
 from codeact_bridges.values import Failure, JsonValue, Media, Printed, RunResult, Value
 
 MAX_DISPLAYED = 50
-"""Values and images `display()` may show in one run; the client shows each to somebody."""
+"""Values and images that `display()` may show in one run. The client shows each of them to a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bridges:
-    """The powers lent to every guest."""
+    """The capabilities of every guest."""
 
     tools: ToolsPort
     modules: ModulesPort
     configured: tuple[Bridge, ...] = ()
-    """Files and hosts, where the operator allows some."""
+    """Files, hosts and stored results."""
 
 
 class RunGuestHost:
-    """Answers one guest. See `sandbox.port.GuestHost`."""
+    """The host of one guest."""
 
-    def __init__(
-        self,
-        code: str,
-        bridges: Bridges,
-        limits: Limits,
-        gate: ApprovalGate | None,
-        observer: RunObserver,
-        deadline: Deadline,
-        client_requests: ClientRequests | None,
-    ) -> None:
-        self._bridges, self._limits, self._observer, self._deadline = bridges, limits, observer, deadline
-        self._tool_calls = ToolCalls(
-            bridges.tools,
-            code=code,
-            limits=limits,
-            gate=gate,
-            deadline=deadline,
-            observer=observer,
-            client_requests=client_requests,
-        )
+    def __init__(self, handle: RunHandle, bridges: Bridges, limits: Limits) -> None:
+        self._handle, self._bridges, self._limits = handle, bridges, limits
+        self._tool_calls = ToolCalls(bridges.tools, handle, limits)
         self._output = OutputBuffer(max(limits.output_bytes, limits.kept_output_bytes))
         self._displayed: list[Value | Media] = []
         self._displayed_bytes = 0
-        self._began = anyio.current_time()
+        self._started_at = anyio.current_time()
         self._usage = Usage()
-        self.init: dict[str, JsonValue] = {
-            "output_bytes": self._output.limit_bytes,
-            "seed": secrets.randbits(128),
-        }
-        """What the guest is told when it begins, besides its program."""
+        self.init: dict[str, JsonValue] = {"output_bytes": self._output.limit_bytes, "seed": secrets.randbits(128)}
+        """Sent to the guest with its program."""
         self._handlers: dict[str, Handler] = {
             **self._tool_calls.handlers(),
             "clock.sleep": self._sleep,
@@ -83,57 +59,58 @@ class RunGuestHost:
             "modules.list": self._list_module_data,
             "display.value": self._display_value,
             "display.media": self._display_media,
-            "network.request": self._request,
         }
 
     @asynccontextmanager
-    async def begun(self) -> AsyncGenerator[None]:
-        """The time in which the guest may use what it is lent; what is under way is cancelled when it ends."""
-        self._began = anyio.current_time()
+    async def opened(self) -> AsyncGenerator[None]:
+        """Open the bridges for the guest. When the block ends, operations in flight are cancelled."""
+        self._started_at = anyio.current_time()
         concurrent = {"tools.call", "tools.read_resource"}
-        async with AsyncExitStack() as powers:
+        async with AsyncExitStack() as stack:
             for bridge in self._bridges.configured:
-                power = await powers.enter_async_context(bridge.open(self._usage))
-                self._handlers |= power.handlers
-                self.init |= power.init
-                concurrent |= power.concurrent
-            # Begun after the bridges, because it must end before them: what is under way uses their tasks and files.
-            tasks = await powers.enter_async_context(plain_task_group())
-            under_way = AsyncOperations(
+                opened = await stack.enter_async_context(bridge.open(self._usage))
+                self._handlers |= opened.handlers
+                self.init |= opened.init
+                concurrent |= opened.concurrent
+            # After the bridges, because operations use their tasks and files, and so must end before them.
+            tasks = await stack.enter_async_context(plain_task_group())
+            operations = AsyncOperations(
                 tasks,
                 {operation: self._handlers[operation] for operation in concurrent},
                 at_once=self._limits.concurrent_calls,
                 message_bytes=self._limits.message_bytes,
             )
-            self._handlers |= under_way.handlers()
+            self._handlers |= operations.handlers()
             try:
                 yield
             finally:
                 tasks.cancel_scope.cancel()
 
     async def call(self, operation: str, text: str) -> str:
-        answer = self._handlers.get(operation)
-        if answer is None:
+        """See `GuestHost.call`."""
+        handler = self._handlers.get(operation)
+        if handler is None:
             raise BadGuestCall(f"there is no operation {operation[:100]!r}")
-        if operation == "clock.sleep":
-            return await answer(text)
-        with self._deadline.blocked_on_host():
-            return await answer(text)
+        if operation == "clock.sleep":  # a sleeping guest is not blocked: its time counts
+            return await handler(text)
+        with self._handle.deadline.blocked_on_host():
+            return await handler(text)
 
     def printed(self, channel: int, text: str) -> None:
+        """See `GuestHost.printed`."""
         stream: Literal["stdout", "stderr"] = "stdout" if channel == 1 else "stderr"
-        kept = self._output.add(stream, text)
-        if kept:
-            self._observer.printed(Printed(stream, kept))
+        held = self._output.add(stream, text)
+        if held:
+            self._handle.notify(Printed(stream, held))
 
-    def end(self, outcome: str) -> tuple[Value | None, Failure | None]:
-        """The value or the failure in what the guest gave to `run.end`.
+    def outcome(self, text: str) -> tuple[Value | None, Failure | None]:
+        """Return the value or the failure in what the guest passed to `run.end`.
 
         Raises:
-            GuestDied: it is not of the form that the guest runtime gives.
+            GuestDied: the text is not an outcome.
         """
         try:
-            end = calls.Outcome.model_validate_json(outcome)
+            end = requests.Outcome.model_validate_json(text)
         except ValidationError as exc:
             raise GuestDied("the guest ended with something that is not an outcome") from exc
         if end.kind == "raised":
@@ -147,10 +124,11 @@ class RunGuestHost:
         return Value(end.form, end.text), None
 
     def result(self, info: EngineInfo, *, value: Value | None = None, failure: Failure | None = None) -> RunResult:
+        """Return the run's result as of now."""
         return RunResult(
             engine=info.engine,
             isolation=info.isolation,
-            duration_s=anyio.current_time() - self._began,
+            duration_s=anyio.current_time() - self._started_at,
             output=self._output.output(),
             value=value,
             displayed=tuple(self._displayed),
@@ -161,26 +139,28 @@ class RunGuestHost:
         )
 
     async def _sleep(self, text: str) -> str:
-        await anyio.sleep(calls.parse(calls.Sleep, "time.sleep", text).seconds)
+        await anyio.sleep(requests.parse(requests.Sleep, "time.sleep", text).seconds)
         return "null"
 
     async def _get_module(self, text: str) -> str:
-        call = calls.parse(calls.GetModule, "import", text)
-        return _text(await self._bridges.modules.get(call.name, call.magic))
+        call = requests.parse(requests.GetModule, "import", text)
+        return _json(await self._bridges.modules.get(call.name, call.magic))
 
     async def _read_module_data(self, text: str) -> str:
-        return _text(await self._bridges.modules.data(calls.parse(calls.ReadModuleData, "modules.data", text).path))
+        call = requests.parse(requests.ReadModuleData, "modules.data", text)
+        return _json(await self._bridges.modules.data(call.path))
 
     async def _list_module_data(self, text: str) -> str:
-        return _text(await self._bridges.modules.list(calls.parse(calls.ReadModuleData, "modules.list", text).path))
+        call = requests.parse(requests.ReadModuleData, "modules.list", text)
+        return _json(await self._bridges.modules.list(call.path))
 
     async def _display_value(self, text: str) -> str:
-        call = calls.parse(calls.DisplayValue, "display", text)
+        call = requests.parse(requests.DisplayValue, "display", text)
         self._display(cut_value(call.form, call.text, self._limits.output_bytes), 0)
         return "null"
 
     async def _display_media(self, text: str) -> str:
-        call = calls.parse(calls.DisplayMedia, "display", text)
+        call = requests.parse(requests.DisplayMedia, "display", text)
         self._display(Media(call.kind, call.mime_type, call.base64), len(call.base64))
         return "null"
 
@@ -192,9 +172,6 @@ class RunGuestHost:
         self._displayed_bytes += size
         self._displayed.append(shown)
 
-    async def _request(self, text: str) -> str:
-        raise network_refusal(HostRules(), text)
 
-
-def _text(value: JsonValue) -> str:
+def _json(value: JsonValue) -> str:
     return to_json(value).decode()

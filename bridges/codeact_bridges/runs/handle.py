@@ -1,28 +1,50 @@
-"""One run, as the requests about it see it."""
+"""One run: what was ordered, how far it is, and the requests that wait for it.
+
+The run's own side calls `notify`, `ask` and `forward`; the requests of its client call `next`, `read` and `stop`.
+"""
 
 import hashlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import anyio
 
+from codeact_bridges.approval.gate import ApprovalGate
+from codeact_bridges.approval.policy import Grants, Policy
 from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
 from codeact_bridges.errors import ToolError
+from codeact_bridges.limits import Limits
 from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import RunEvent
+from codeact_bridges.runs.observer import RunEvent, RunObserver
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
-from codeact_bridges.values import CallProgress, CallRecord, JsonValue, Output, Printed, RunResult
+from codeact_bridges.values import CallRecord, JsonValue, Output, Printed, RunResult
 
-MAX_SERVER_QUESTIONS = 20
-"""Of downstream servers in one run: each takes a person's time, and a server may ask again whatever was answered."""
+MAX_CLIENT_REQUESTS = 20
+"""Requests of downstream servers to the client in one run. Each takes a person's time, and a server may ask again
+after any answer."""
+
+Answer: TypeAlias = ApprovalChoice | Mapping[str, JsonValue]
+"""A person's choice about a call, or the protocol's result for a server's request."""
 
 
-QuestionAnswer: TypeAlias = ApprovalChoice | Mapping[str, JsonValue]
-"""An answer about a call, or the protocol's result for what a server asks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """One program that a client wants to run."""
+
+    owner: str
+    """The client, by a name that no other client can take."""
+    code: str
+    timeout_s: float | None = None
+    session: str | None = None
+    reset: bool = False
+    serves: frozenset[ClientRequestKind] = frozenset()
+    """The kinds of request that the client can answer."""
+    remember_grants: bool = True
+    """Whether a permission "until the client closes" holds for the client's later programs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,146 +54,158 @@ class PendingQuestion:
     question: ApprovalRequest | ClientRequest
     id: str = field(default_factory=lambda: secrets.token_urlsafe(6))
     over: anyio.Event = field(default_factory=anyio.Event)
-    given: QuestionAnswer | None = None
+    given: Answer | None = None
 
-    def answer(self, given: QuestionAnswer | None) -> None:
-        """The first answer counts. None: there is none, and none will come."""
+    def answer(self, given: Answer | None) -> None:
+        """Take the first answer, and ignore later ones. None: there is no answer, and none will come."""
         if not self.over.is_set():
             self.given = given
             self.over.set()
 
 
 class RunHandle:
-    """One run, as the requests about it see it. It is the run's own watcher, and the one that it and its tools ask."""
+    """One run. It is the run's observer, its approver, its channel to the client, and owns its deadline."""
 
-    def __init__(
-        self, owner: str, *, serves: frozenset[ClientRequestKind], ask_timeout_s: float, output_bytes: int
-    ) -> None:
+    def __init__(self, order: RunOrder, limits: Limits, policy: Policy | None = None, grants: Grants | None = None):
+        """`grants` are what the client's user has allowed until the client closes."""
+        policy = policy or Policy()
+        self.order = order
         self.id = f"r-{secrets.token_urlsafe(16)}"
+        """A bearer token: a client that has it can wait for the run and stop it. Never log it."""
         self.public_id = hashlib.sha256(self.id.encode()).hexdigest()[:16]
-        """For logs and accounts. `id` is the handle: who has it may be taken for who began the run."""
-        self.owner = owner
-        """Who began it: the only one to whom it exists."""
-        self.serves = serves
-        """What its client can answer."""
+        """Identifies the run in logs and audit records."""
+        self.deadline_s = min(order.timeout_s or limits.deadline_s, limits.max_deadline_s)
         self.deadline = Deadline()
+        self.gate = ApprovalGate(policy, grants or Grants(), self)
+        self.ask_timeout_s = policy.ask_timeout_s
+        self.observers: list[RunObserver] = []
         self.result: RunResult | None = None
         self.over = anyio.Event()
-        self.unwatched_since: float | None = None
-        """When the last request that waited for it went away, on the event loop's clock."""
         self.calls = 0
-        """Tool calls that are over."""
+        """Tool calls that have ended."""
+        self.unwatched_since: float | None = None
+        """When the last request that waited for the run went away, on the event loop's clock."""
         self.handed_out = False
-        """Its client has the handle: a request that ends early does not end the run."""
+        """Whether its client has the handle. If so, a request that ends early does not end the run."""
         self.questions_sent = 0
-        """Since its client got a result to read: clients of 2026-07-28 give up after some."""
-        self.listeners: list[Callable[[RunEvent], None]] = []
-        """Of the requests that wait, where their clients want to see progress. Must not raise."""
-        self.ask_timeout_s = ask_timeout_s
-        self._asked: deque[PendingQuestion] = deque()
-        self._output_bytes = output_bytes
-        self._unread = OutputBuffer(output_bytes)
+        """Questions sent since the client last got a result: clients of 2026-07-28 give up after some."""
+        self._output_bytes = limits.output_bytes
+        self._unread = OutputBuffer(limits.output_bytes)
         self._was_read = False
-        self._server_questions = 0
+        self._pending: deque[PendingQuestion] = deque()
+        self._client_requests = 0
         self._waiting = 0
-        self._news = anyio.Event()
+        self._changed = anyio.Event()
 
     @property
-    def asks(self) -> bool:
+    def owner(self) -> str:
+        """The client that ordered the run. For any other client the run does not exist."""
+        return self.order.owner
+
+    @property
+    def serves(self) -> frozenset[ClientRequestKind]:
+        """The kinds of request that the client can answer."""
+        return self.order.serves
+
+    @property
+    def is_asking(self) -> bool:
         """Whether a question waits for its answer."""
-        return bool(self._open())
+        return bool(self._unanswered())
 
     async def next(self, timeout_s: float) -> RunResult | PendingQuestion | None:
-        """What happens next: it ended, it asks, or nothing within `timeout_s`."""
+        """Wait for the result or for a question. None: neither came within `timeout_s`."""
         self._waiting += 1
         self.unwatched_since = None
         try:
             with anyio.move_on_after(timeout_s):
-                while self.result is None and not self._open():
-                    await self._news.wait()
-            return self.result or next(iter(self._open()), None)
+                while self.result is None and not self._unanswered():
+                    await self._changed.wait()
+            return self.result or next(iter(self._unanswered()), None)
         finally:
             self._waiting -= 1
             if self._waiting == 0:
                 self.unwatched_since = anyio.current_time()
 
     def read(self) -> Output:
-        """What was printed since it was last read."""
+        """Return the output since the last `read`."""
         unread, self._unread = self._unread.output(), OutputBuffer(self._output_bytes)
         self._was_read = True
         return unread
 
     def unread_part(self, output: Output) -> Output:
-        """`output`, without what an earlier answer has already handed over."""
+        """Return the part of `output`, the run's whole output, that `read` has not returned yet."""
         return self._unread.output() if self._was_read else output
 
-    def asked(self, asked_id: str) -> PendingQuestion | None:
-        """The question of that id, if it still waits for its answer."""
-        return next((asked for asked in self._open() if asked.id == asked_id), None)
-
-    def _open(self) -> list[PendingQuestion]:
-        """The questions that nobody has answered yet."""
-        return [asked for asked in self._asked if not asked.over.is_set()]
+    def pending_question(self, question_id: str) -> PendingQuestion | None:
+        """Return the question of that id, if it still waits for its answer."""
+        return next((each for each in self._unanswered() if each.id == question_id), None)
 
     def stop(self) -> None:
-        """End it at once; its result says so, and has what was printed. Nobody is asked any more."""
+        """End the run at once. Its result says so and has the output so far; its questions are withdrawn."""
         self.deadline.stop()
-        for asked in self._asked:
-            asked.over.set()
+        for pending in self._pending:
+            pending.over.set()
 
     def finish(self, result: RunResult) -> None:
+        """Set the result, and wake every request that waits."""
         self.result = result
         self.over.set()
-        self._tell()
+        self._wake_waiting()
 
-    def printed(self, piece: Printed) -> None:
-        self._unread.add(piece.stream, piece.text)
-        for listen in self.listeners:
-            listen(piece)
+    def notify(self, event: RunEvent) -> None:
+        """Take an event of the run, and pass it to the observers."""
+        match event:
+            case Printed():
+                self._unread.add(event.stream, event.text)
+            case CallRecord():
+                self.calls += 1
+            case _:
+                pass
+        for observe in self.observers:
+            observe(event)
 
-    def called(self, call: CallRecord) -> None:
-        self.calls += 1
-        for listen in self.listeners:
-            listen(call)
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
+        """Ask the client's user whether a call may be made. See `approval.request.Approver`.
 
-    def progressed(self, progress: CallProgress) -> None:
-        for listen in self.listeners:
-            listen(progress)
-
-    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
-        """Wait until a request brought the answer; no answer in time is a no. None where nobody can be asked."""
+        No answer within `ask_timeout_s` is a no. None: the client cannot ask its user.
+        """
         if "form" not in self.serves:
             return None
-        given = await self._answer_to(question)
+        given = await self._answer_to(request)
         return given if isinstance(given, str) else "no"
 
-    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
-        """See `tools.asking.Answerer`. A user who does not answer in time has gone away from the question."""
-        self._server_questions += 1
-        if self._server_questions > MAX_SERVER_QUESTIONS:
-            reason = f"servers have asked {MAX_SERVER_QUESTIONS} questions in this run, and no more are passed on"
-            raise ToolError(question.server, question.tool, reason)
-        given = await self._answer_to(question)
+    async def forward(self, request: ClientRequest) -> Mapping[str, JsonValue]:
+        """Forward a server's request to the client. See `tools.port.ClientRequests`.
+
+        A user who does not answer a form in time counts as one who closed it.
+        """
+        self._client_requests += 1
+        if self._client_requests > MAX_CLIENT_REQUESTS:
+            reason = f"servers have asked {MAX_CLIENT_REQUESTS} questions in this run, and no more are passed on"
+            raise ToolError(request.server, request.tool, reason)
+        given = await self._answer_to(request)
         if given is not None and not isinstance(given, str):
             return given
-        if question.kind in ("form", "url"):
+        if request.kind in ("form", "url"):
             return {"action": "cancel"}
-        raise ToolError(question.server, question.tool, f"the client did not answer its question ({question.kind})")
+        raise ToolError(request.server, request.tool, f"the client did not answer its question ({request.kind})")
 
-    async def _answer_to(self, question: ApprovalRequest | ClientRequest) -> QuestionAnswer | None:
-        """What a request brings in time."""
-        asked = PendingQuestion(question)
-        self._asked.append(asked)
-        self._tell()
+    async def _answer_to(self, question: ApprovalRequest | ClientRequest) -> Answer | None:
+        """Wait until a request of the client brings the answer. Waiting for a person does not count as run time."""
+        pending = PendingQuestion(question)
+        self._pending.append(pending)
+        self._wake_waiting()
         try:
-            with anyio.move_on_after(self.ask_timeout_s):
-                await asked.over.wait()
-            return asked.given
+            with self.deadline.paused(), anyio.move_on_after(self.ask_timeout_s):
+                await pending.over.wait()
+            return pending.given
         finally:
-            asked.over.set()
-            self._asked.remove(asked)
+            pending.over.set()
+            self._pending.remove(pending)
 
-    def _tell(self) -> None:
-        """Wake every request that waits."""
-        news, self._news = self._news, anyio.Event()
-        news.set()
+    def _unanswered(self) -> list[PendingQuestion]:
+        return [pending for pending in self._pending if not pending.over.is_set()]
+
+    def _wake_waiting(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()

@@ -1,34 +1,20 @@
-"""Being told what a run does while it does it."""
+"""What a run tells while it runs, and who records it when it is over."""
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from codeact_bridges.values import CallProgress, CallRecord, Printed
+from codeact_bridges.values import CallProgress, CallRecord, Printed, RunResult
 
 RunEvent: TypeAlias = Printed | CallRecord | CallProgress
+"""A piece of output, a tool call that has ended, or the progress of one that has not."""
+
+RunObserver: TypeAlias = Callable[[RunEvent], None]
+"""Gets each event as it happens. Must not block, and must not raise."""
 
 
-class RunObserver(Protocol):
-    """Must not block, and must not raise."""
+class RunRecorder(Protocol):
+    """Records every run that is over, for the operator."""
 
-    def printed(self, piece: Printed) -> None: ...
-
-    def called(self, call: CallRecord) -> None:
-        """A call is over."""
+    async def record(self, run_id: str, owner: str, code: str, result: RunResult) -> None:
+        """Write the record of one run. `run_id` is its public id. A failure to write must not raise."""
         ...
-
-    def progressed(self, progress: CallProgress) -> None:
-        """A call says how far it has come, as often as its server likes."""
-        ...
-
-
-class NullObserver:
-    """Watches nothing; what does, overrides what it wants to hear."""
-
-    def printed(self, piece: Printed) -> None:
-        """Let it pass."""
-
-    def called(self, call: CallRecord) -> None:
-        """Let it pass."""
-
-    def progressed(self, progress: CallProgress) -> None:
-        """Let it pass."""

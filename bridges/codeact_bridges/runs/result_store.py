@@ -1,6 +1,6 @@
-"""Results too long for the client: kept, linked, and fetched by a later program or by the client, in slices.
+"""Results that are too long for the client: stored, linked, and fetched in slices by a later program or by the client.
 
-Bounded in bytes, the oldest go first. Each belongs to the client whose run made it.
+The store is bounded in bytes, and removes the oldest first. Each result belongs to the client whose run made it.
 """
 
 import secrets
@@ -21,18 +21,18 @@ from codeact_bridges.values import Output, Printed, ResultLink, RunResult, Value
 
 SCHEME = "result://"
 
-MAX_KEPT = 1_000
-"""Results kept at once. Each costs some memory besides its bytes, and a program can save a million empty ones."""
+MAX_STORED = 1_000
+"""Results stored at once. Each costs some memory besides its bytes, and a program can save a million empty ones."""
 
 JSON_BYTES_PER_CHAR = 6
-"""What one character takes at most in a message to the guest: a control character, as `\\u0000`."""
+"""The most that one character takes in a message to the guest: a control character, as `\\u0000`."""
 
 StoreResult: TypeAlias = Callable[[str, str, str], ResultLink | None]
-"""`(what, media type, text)` to a link; None where it is too long to keep."""
+"""Stores `(what, media type, text)` and returns its link, or None if the text is too long to store."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _StoredResult:
     owner: str
     what: str
     mime_type: str
@@ -57,52 +57,53 @@ class _Save(BaseModel):
 
 
 class ResultStore:
-    """All that is kept in this process."""
+    """All stored results of this process."""
 
     def __init__(self, limit_bytes: int, *, message_bytes: int) -> None:
-        """At most `limit_bytes` of them, handed to guests in messages of at most `message_bytes`."""
+        """Store at most `limit_bytes`, and hand them to guests in messages of at most `message_bytes`."""
         self._limit_bytes = limit_bytes
         self.slice_chars = (message_bytes - 1_000) // JSON_BYTES_PER_CHAR
         self._bytes = 0
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._stored: OrderedDict[str, _StoredResult] = OrderedDict()
 
-    def keep(self, owner: str, what: str, mime_type: str, text: str) -> ResultLink | None:
+    def store(self, owner: str, what: str, mime_type: str, text: str) -> ResultLink | None:
+        """Store `text`, and return its link. None: it is larger than the whole store."""
         size = len(text.encode())
         if size > self._limit_bytes:
             return None
-        while self._bytes + size > self._limit_bytes or len(self._kept) >= MAX_KEPT:
-            _, oldest = self._kept.popitem(last=False)
+        while self._bytes + size > self._limit_bytes or len(self._stored) >= MAX_STORED:
+            _, oldest = self._stored.popitem(last=False)
             self._bytes -= oldest.size_bytes
         name = secrets.token_hex(10)  # in lower case: to some URL parsers this is a host name
-        self._kept[name] = _Kept(owner, what, mime_type, text, size)
+        self._stored[name] = _StoredResult(owner, what, mime_type, text, size)
         self._bytes += size
         return ResultLink(SCHEME + name, what, mime_type, size)
 
     def read(self, owner: str, uri: str) -> tuple[str, str]:
-        """The media type and the text of what is kept under `uri`.
+        """Return the media type and the text of the result at `uri`.
 
         Raises:
-            LookupError: nothing is, for this owner.
+            LookupError: this owner has no such result.
         """
-        kept = self._kept.get(uri.removeprefix(SCHEME))
-        if kept is None or kept.owner != owner:
-            why = "it is another client's, or went to make room (the oldest first), or never was"
-            raise LookupError(f"nothing is kept as {uri[:100]!r}: {why}")
-        return kept.mime_type, kept.text
+        stored = self._stored.get(uri.removeprefix(SCHEME))
+        if stored is None or stored.owner != owner:
+            why = "it was removed to make room for newer ones, it belongs to another client, or it never existed"
+            raise LookupError(f"there is no stored result {uri[:100]!r}: {why}")
+        return stored.mime_type, stored.text
 
-    def of(self, owner: str) -> list[tuple[str, str, str, int]]:
-        """The URI, what it is, media type and bytes of all that is kept for `owner`, the newest first."""
-        mine = [(name, kept) for name, kept in reversed(self._kept.items()) if kept.owner == owner]
-        return [(SCHEME + name, kept.what, kept.mime_type, kept.size_bytes) for name, kept in mine]
+    def links(self, owner: str) -> list[ResultLink]:
+        """Return the links of the owner's results, the newest first."""
+        own = ((name, stored) for name, stored in reversed(self._stored.items()) if stored.owner == owner)
+        return [ResultLink(SCHEME + name, each.what, each.mime_type, each.size_bytes) for name, each in own]
 
     def bridge(self, owner: str) -> "ResultsBridge":
-        """`load_result` and `save_result` for this owner's programs."""
+        """Return the bridge behind `load_result` and `save_result` in this owner's programs."""
         return ResultsBridge(self, owner)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsBridge:
-    """See `lending.Bridge`."""
+    """See `bridge.Bridge`."""
 
     results: ResultStore
     owner: str
@@ -114,45 +115,44 @@ class ResultsBridge:
     async def _load(self, text: str) -> str:
         load = parse(_Load, "load_result", text)
         try:
-            mime_type, kept = self.results.read(self.owner, load.id)
+            mime_type, whole = self.results.read(self.owner, load.id)
         except LookupError as exc:
             raise BadGuestCall(f"load_result: {exc}") from exc
-        piece = kept[load.offset : load.offset + self.results.slice_chars]
+        piece = whole[load.offset : load.offset + self.results.slice_chars]
         end = load.offset + len(piece)
         return to_json(
-            {"json": mime_type == "application/json", "text": piece, "next": end if end < len(kept) else None}
+            {"json": mime_type == "application/json", "text": piece, "next": end if end < len(whole) else None}
         ).decode()
 
     async def _save(self, text: str) -> str:
         save = parse(_Save, "save_result", text)
         mime_type = "application/json" if save.form == "json" else "text/plain"
-        link = self.results.keep(self.owner, "saved by the program", mime_type, save.text)
+        link = self.results.store(self.owner, "saved by the program", mime_type, save.text)
         if link is None:
             raise BadGuestCall(
-                "save_result: the value is larger than all that may be kept (setting codeact.limits.kept_bytes)"
+                "save_result: the value is larger than the whole store (setting codeact.limits.kept_bytes)"
             )
         return to_json(link.uri).decode()
 
 
-def shortened(result: RunResult, limit_bytes: int, keep: StoreResult | None) -> RunResult:
-    """`result` with its output and its value cut to `limit_bytes` each; what is cut is kept whole, where it can be."""
+def shortened(result: RunResult, limit_bytes: int, store: StoreResult) -> RunResult:
+    """Cut the output and the value of `result` to `limit_bytes` each, and store the whole of what is cut."""
     links: list[ResultLink] = []
 
-    def kept(what: str, mime_type: str, text: str) -> None:
-        link = keep(what, mime_type, text) if keep is not None else None
-        if link is not None:
-            links.append(link)
+    def link(what: str, mime_type: str, text: str) -> None:
+        if (stored := store(what, mime_type, text)) is not None:
+            links.append(stored)
 
     output, value = result.output, result.value
     short = _short(output, limit_bytes)
     if short.cut_bytes > output.cut_bytes:
-        kept("all that was printed", "text/plain", "".join(piece.text for piece in output.pieces))
+        link("all that was printed", "text/plain", "".join(piece.text for piece in output.pieces))
     if value is not None:
         text, cut = cut_text(value.text, limit_bytes)
         if cut:
-            kept("the whole value", "application/json" if value.form == "json" else "text/plain", value.text)
+            link("the whole value", "application/json" if value.form == "json" else "text/plain", value.text)
             value = replace(value, text=text, cut_bytes=value.cut_bytes + cut)
-    return replace(result, output=short, value=value, kept=tuple(links))
+    return replace(result, output=short, value=value, stored=tuple(links))
 
 
 def _short(output: Output, limit_bytes: int) -> Output:

@@ -1,7 +1,7 @@
-"""Sessions: a guest that is kept between programs, with its variables, imports and temporary files.
+"""Sessions: a guest that stays between programs, with its variables, imports and temporary files.
 
-Each belongs to the client that began it and never shares a sandbox. One that is lost says so until it is begun anew: it
-does not silently start empty.
+Each session belongs to the client that began it, and never shares a sandbox. A lost session says so until it is reset:
+it does not silently start empty.
 """
 
 import logging
@@ -22,44 +22,44 @@ from codeact_bridges.sandbox.port import Worker
 log = logging.getLogger(__name__)
 
 SWEEP_S = 5.0
-"""How often idle sessions are looked for."""
+"""How often to look for idle sessions."""
 
-SETTLE_TIMEOUT_S = 2.0
-"""How long a bridge may take to bring its account up to date, also for a program that was stopped."""
+FLUSH_TIMEOUT_S = 2.0
+"""How long a bridge may take to bring its usage up to date, also for a program that was stopped."""
 
 LONG_IDLE_S = 300.0
-"""After that long without a program a session makes room for another client's."""
+"""After this time without a program, a session makes room for another client's."""
 
 MAX_REASON_CHARS = 200
 
 MAX_REMEMBERED = 1_000
-"""Lost sessions of which we still know that they were."""
+"""Lost sessions that are remembered as lost."""
 
 
 class SessionLimits(BaseModel, extra="forbid", frozen=True):
-    """How many interpreters are kept between programs (`codeact.sessions`). Each takes up to `limits.memory_mib`."""
+    """How many sessions there may be (`codeact.sessions`). Each takes up to `limits.memory_mib`."""
 
     max: int = Field(default=4, ge=0, le=64)
-    """Sessions at once, of all clients. With 0, `session` is refused."""
+    """Sessions at once, of all clients. With 0, programs cannot use sessions."""
 
     idle_s: float = Field(default=1_800.0, gt=0, le=86_400)
-    """Seconds without a program after which a session is let go: longer than a pause, shorter than a day."""
+    """Seconds without a program after which a session ends: longer than a pause, shorter than a day."""
 
 
 @dataclass(slots=True, eq=False)
 class InterpreterSession:
-    """One kept guest. See `run.Workers`."""
+    """One guest that stays between programs. See `execute.Workers`."""
 
     owner: str
     name: str
     used_at: float
     in_use: anyio.Lock = field(default_factory=anyio.Lock)
-    """One program at a time."""
+    """Held by the one program that may run at a time."""
     ready: anyio.Event = field(default_factory=anyio.Event)
     over: anyio.Event = field(default_factory=anyio.Event)
     usage: Usage = field(default_factory=Usage)
-    opened: list[OpenBridge] = field(default_factory=list[OpenBridge])
-    kept: Worker | None = None
+    open_bridges: list[OpenBridge] = field(default_factory=list[OpenBridge])
+    guest: Worker | None = None
     programs: int = 0
     lost: str | None = None
     """Why there is no guest any more."""
@@ -70,12 +70,13 @@ class InterpreterSession:
 
     @asynccontextmanager
     async def worker(self) -> AsyncGenerator[Worker]:
-        if self.kept is None:
+        """See `Workers.worker`. A program that does not end by itself ends the session."""
+        if self.guest is None:
             raise SessionLost(self.name, self.lost or "it has ended")
         self.programs += 1
         try:
             with anyio.CancelScope() as self._program:
-                yield self.kept
+                yield self.guest
             if self._program.cancelled_caught:
                 raise GuestDied(f"the session was ended meanwhile: {self.lost}")  # noqa: TRY301
         except GuestDied as exc:
@@ -87,7 +88,7 @@ class InterpreterSession:
 
     @property
     def state(self) -> Literal["began empty", "went on", "lost"]:
-        """After a program: what has become of it."""
+        """The session's state after a program."""
         if self.lost is not None:
             return "lost"
         return "went on" if self.programs > 1 else "began empty"
@@ -95,18 +96,18 @@ class InterpreterSession:
     def lose(self, why: str) -> None:
         """Give up the guest. A program that runs in it ends."""
         self.lost = self.lost or why
-        self.kept = None
+        self.guest = None
         self.over.set()
         self.starting.cancel()
         self._program.cancel()
 
     def bridges(self) -> tuple[Bridge, ...]:
-        """The session's powers, lent again to each of its programs: temporary files stay."""
-        return (_Remembers(), *(_Again(self, opened) for opened in self.opened))
+        """Return the session's bridges, open from program to program: temporary files stay."""
+        return (_SessionNotice(), *(_AlreadyOpen(self, bridge) for bridge in self.open_bridges))
 
 
-class _Remembers:
-    """Tells the guest that another program may follow, so that it keeps what the program leaves."""
+class _SessionNotice:
+    """Tells the guest that another program may follow, so that it does not clear the program's variables."""
 
     @asynccontextmanager
     async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
@@ -114,18 +115,20 @@ class _Remembers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class _AlreadyOpen:
+    """A bridge that the session has opened. Moves the usage of each program from the session to the run."""
+
     session: InterpreterSession
-    opened: OpenBridge
+    bridge: OpenBridge
 
     @asynccontextmanager
     async def open(self, usage: Usage) -> AsyncGenerator[OpenBridge]:
         try:
-            yield self.opened
+            yield self.bridge
         finally:
-            if self.opened.flush is not None:
-                with anyio.move_on_after(SETTLE_TIMEOUT_S, shield=True):
-                    await self.opened.flush()
+            if self.bridge.flush is not None:
+                with anyio.move_on_after(FLUSH_TIMEOUT_S, shield=True):
+                    await self.bridge.flush()
             usage.accesses += self.session.usage.accesses
             usage.produced += self.session.usage.produced
             self.session.usage.accesses.clear()
@@ -143,8 +146,8 @@ class Sessions:
         configured: tuple[Bridge, ...],
     ) -> None:
         self._tasks, self._limits, self._launch, self._configured = tasks, limits, launch, configured
-        self._places = anyio.Semaphore(limits.max)
-        """For sandboxes. One that is closing still has its place: what is let go must not be more than is allowed."""
+        self._slots = anyio.Semaphore(limits.max)
+        """For sandboxes. A sandbox that is closing still has its slot, so that there are never more than allowed."""
         self._sessions: dict[tuple[str, str], InterpreterSession] = {}
         self._lost: OrderedDict[tuple[str, str], str] = OrderedDict()
 
@@ -152,15 +155,15 @@ class Sessions:
         return len(self._sessions)
 
     def knows(self, owner: str, name: str) -> bool:
-        """Whether there is such a session, or was one that got lost."""
+        """Whether there is such a session, or was one that was lost."""
         return (owner, name) in self._sessions or (owner, name) in self._lost
 
     @asynccontextmanager
     async def use(self, owner: str, name: str, *, reset: bool) -> AsyncGenerator[InterpreterSession]:
-        """The session for one program; begun if there was none, or if `reset`.
+        """Provide the session for one program. It begins if there was none, or if `reset`.
 
         Raises:
-            SessionLost: there was one, and it is gone; `reset` begins anew.
+            SessionLost: the session was lost; `reset` begins a new one.
             TooBusy: there are too many sessions.
             EngineUnavailable: no sandbox could be started.
         """
@@ -182,16 +185,16 @@ class Sessions:
                     self._forget(session)
 
     async def sweep(self) -> None:
-        """Tidy up from time to time, for as long as the process serves."""
+        """Call `tidy` every `SWEEP_S` seconds, for ever."""
         while True:
             await anyio.sleep(SWEEP_S)
             self.tidy(anyio.current_time())
 
     def tidy(self, now: float) -> None:
-        """Let go of what nobody used for long."""
+        """End the sessions that have been idle for too long."""
         for session in list(self._sessions.values()):
             if not session.in_use.locked() and now - session.used_at > self._limits.idle_s:
-                session.lose(f"nobody used it for {self._limits.idle_s:g} s (setting codeact.sessions.idle_s)")
+                session.lose(f"it was not used for {self._limits.idle_s:g} s (setting codeact.sessions.idle_s)")
                 self._forget(session)
 
     def _begin(self, owner: str, name: str) -> InterpreterSession:
@@ -199,14 +202,14 @@ class Sessions:
             self._make_room(owner)
         session = InterpreterSession(owner, name, anyio.current_time())
         self._sessions[owner, name] = session
-        self._tasks.start_soon(self._own, session)
+        self._tasks.start_soon(self._run, session)
         return session
 
     def _make_room(self, owner: str) -> None:
-        """Let go of the session that `owner` has not used for longest, or else of another's that has long been idle.
+        """End the session that `owner` has not used for longest, or else another client's that has long been idle.
 
         Raises:
-            TooBusy: there is none.
+            TooBusy: there is no such session.
         """
         setting = "setting codeact.sessions.max"
         idle = sorted(
@@ -223,34 +226,34 @@ class Sessions:
             "or try again later"
         )
 
-    async def _own(self, session: InterpreterSession) -> None:
-        """Keep the session's sandbox and powers until it is over."""
+    async def _run(self, session: InterpreterSession) -> None:
+        """Hold the session's sandbox and bridges until the session is over."""
         try:
             with session.starting:
-                await self._places.acquire()
+                await self._slots.acquire()
                 try:
-                    await self._own_sandbox(session)
+                    await self._hold_sandbox(session)
                 finally:
-                    self._places.release()
+                    self._slots.release()
         finally:
             session.ready.set()
 
-    async def _own_sandbox(self, session: InterpreterSession) -> None:
+    async def _hold_sandbox(self, session: InterpreterSession) -> None:
         try:
             worker = await self._launch()
         except Exception as exc:
             if not isinstance(exc, SandboxError):
-                log.exception("session %r could not be begun", session.name)
+                log.exception("session %r could not begin", session.name)
             session.lose(str(exc) if isinstance(exc, SandboxError) else "an internal error")
             return
-        # From here on `over` ends it, so that its powers end in their order.
+        # From here on `over` ends it, so that its bridges close in their order.
         session.starting = anyio.CancelScope()
         try:
             async with AsyncExitStack() as stack:
                 for bridge in self._configured:
-                    session.opened.append(await stack.enter_async_context(bridge.open(session.usage)))
+                    session.open_bridges.append(await stack.enter_async_context(bridge.open(session.usage)))
                 if session.lost is None:
-                    session.kept = worker
+                    session.guest = worker
                 session.ready.set()
                 await session.over.wait()
         except Exception:
@@ -274,7 +277,7 @@ class Sessions:
 async def open_sessions(
     limits: SessionLimits, launch: Callable[[], Awaitable[Worker]], configured: tuple[Bridge, ...]
 ) -> AsyncGenerator[Sessions]:
-    """Sessions that all end with the block. Their sandboxes are started by `launch`."""
+    """Provide sessions, which all end with the block. `launch` starts their sandboxes."""
     async with anyio.create_task_group() as tasks:
         sessions = Sessions(tasks, limits, launch, configured)
         tasks.start_soon(sessions.sweep)

@@ -21,7 +21,7 @@ from codeact_bridges.tools.credentials.secret_store import SecretStore
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_bridges.tools.downstream.results import DEFAULT_LIMIT_BYTES, unwrap, unwrap_resource
 from codeact_bridges.tools.downstream.server import DownstreamServer
-from codeact_bridges.tools.port import ClientRequests, Gate, Progress, Rows
+from codeact_bridges.tools.port import ClientRequests, Progress, Rows
 from codeact_bridges.tools.spec import ServerSpec
 from codeact_bridges.values import JsonValue, ToolValue
 
@@ -126,23 +126,21 @@ class ToolsBridge:
         for downstream in self._downstreams.values():
             downstream.start()
 
+    async def resolve(self, name: str, arguments: Mapping[str, JsonValue]) -> CatalogTool:
+        """Find the tool `name`, and check that `arguments` fit its schema. See `ToolsPort.resolve`."""
+        tool = await self._find(name)
+        tool.check(arguments)
+        return tool
+
     async def call(
         self,
-        name: str,
+        tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         *,
-        gate: Gate | None = None,
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> ToolValue:
-        """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
-
-        Raises a `ToolError`: unknown, wrongly called, denied, failed, or out of time.
-        """
-        tool = await self._resolve(name)
-        tool.check(arguments)
-        if gate is not None:
-            await gate(tool, arguments)
+        """Call a tool that `resolve` returned. See `ToolsPort.call`."""
         result = await self._downstreams[tool.server].call(tool, arguments, on_progress, client_requests)
         value = unwrap(tool, result, self._result_limit_bytes)
         if tool.output_schema is None:
@@ -168,7 +166,7 @@ class ToolsBridge:
 
     async def describe(self, name: str) -> str:
         """Signature, what it returns, and the description of the tool `name`."""
-        tool = await self._resolve(name)
+        tool = await self._find(name)
         seen = self._shapes.shape(tool)
         return self._catalog.describe(tool.full_name, str(seen) if seen else None)
 
@@ -189,7 +187,7 @@ class ToolsBridge:
             if (reason := downstream.why_no_tools()) is not None:
                 raise DownstreamFailed("", downstream.spec.name, reason)
 
-    async def _resolve(self, name: str) -> CatalogTool:
+    async def _find(self, name: str) -> CatalogTool:
         """The tool called `name`; if there is none yet, after those servers have settled that could have it."""
         try:
             return self._catalog.resolve(name)

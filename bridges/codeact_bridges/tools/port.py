@@ -1,6 +1,6 @@
-"""What a run needs of the tools bridge. `Tools` in `hub` is the real one; the tests have others."""
+"""What a run needs of the tools bridge. `ToolsBridge` is the real one; the tests have doubles."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -13,7 +13,7 @@ ClientRequestKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """One thing that a server wants to know in the middle of a call."""
+    """What a server requests of the client in the middle of a call."""
 
     server: str
     tool: str
@@ -23,45 +23,60 @@ class ClientRequest:
 
 
 class ClientRequests(Protocol):
-    """Passes questions to the client of the run that made the call."""
+    """Forwards servers' requests to the client of the run that made the call."""
 
     @property
     def serves(self) -> frozenset[ClientRequestKind]:
-        """What the client can answer. Nothing else is declared to the server."""
+        """The kinds that the client can answer. Only these are declared to the server."""
         ...
 
-    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
-        """The protocol's result for it (`{"action": "accept", "content": …}` and so on). May raise a `ToolError`."""
+    async def forward(self, request: ClientRequest) -> Mapping[str, JsonValue]:
+        """Return the protocol's result for it (`{"action": "accept", "content": …}` and so on).
+
+        Raises:
+            ToolError: there is no answer.
+        """
         ...
 
 
 Rows: TypeAlias = list[JsonValue]
 
-Gate: TypeAlias = Callable[[CatalogTool, Mapping[str, JsonValue]], Awaitable[None]]
-"""Is asked before each call is sent, when the tool is found and its arguments fit. May wait, and raise `ToolDenied`."""
-
 
 class Progress(Protocol):
-    """Is told how far a call has come. Both counts are the server's own."""
+    """A callback for the progress of a call. `progress` and `total` are in the server's own unit."""
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
 
 
 class ToolsPort(Protocol):
-    """The guest's way to tools. Every method may wait for servers that are still starting, and raises `ToolError`."""
+    """All tools that a program may call. Every method may wait for servers that are still starting."""
+
+    async def resolve(self, name: str, arguments: Mapping[str, JsonValue]) -> CatalogTool:
+        """Find the tool `name`, and check that `arguments` fit its schema. Nothing is sent.
+
+        Raises:
+            ToolError: the tool is unknown, its server failed, or the arguments do not fit.
+        """
+        ...
 
     async def call(
         self,
-        name: str,
+        tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         *,
-        gate: Gate | None = None,
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> ToolValue:
-        """Call the tool `name`, if `gate` lets it pass. `answerer` answers what the server asks in the middle of it.
+        """Call a tool that `resolve` returned. Whether it may be called has been decided.
 
-        To cancel this is to cancel the call downstream.
+        Cancelling this cancels the call at the server.
+
+        Args:
+            on_progress: is told how far the call has come.
+            client_requests: answers what the server requests in the middle of the call; without it nothing is offered.
+
+        Raises:
+            ToolError: the server failed, or did not answer in time.
         """
         ...
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from codeact_bridges.runs.observer import NullObserver
+from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.tools.spec import StdioServer
 from codeact_bridges.values import CallRecord, Printed
 from codeact_server.app import open_app
@@ -29,18 +29,21 @@ def orders_config(config: Config) -> Config:
     return replace(config, servers=(*others, server))
 
 
-class _DemoObserver(NullObserver):
+class _DemoObserver:
     """Shows the program's output while it is printed, and collects its calls in the order in which they ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.calls: list[CallRecord] = []
 
-    def printed(self, piece: Printed) -> None:
-        self._console.out(piece.text, end="", highlight=False)
-
-    def called(self, call: CallRecord) -> None:
-        self.calls.append(call)
+    def __call__(self, event: RunEvent) -> None:
+        match event:
+            case Printed():
+                self._console.out(event.text, end="", highlight=False)
+            case CallRecord():
+                self.calls.append(event)
+            case _:
+                pass
 
 
 async def run_demo(config: Config) -> int:
@@ -53,8 +56,8 @@ async def run_demo(config: Config) -> int:
     observer = _DemoObserver(console)
     async with open_app(config, stderr_line) as app:
         await app.tools.wait_settled()
-        await app.run("None")  # the sandbox is warm, as for all programs but the first of a server
-        result = await app.run(program, observer=observer)
+        await app.service.run("None")  # the sandbox is warm, as for all programs but the first of a server
+        result = await app.service.run(program, observer=observer)
     if result.failure is not None:
         console.print(result.failure.message, style="red", markup=False)
         return 1

@@ -11,7 +11,7 @@ async def run_and_print(config: Config, code: str, timeout_s: float | None) -> i
     """Run `code` and print its output and result. Returns the exit code: 0 if the program succeeds, else 1."""
     terminal = TerminalObserver()
     async with open_app(config, stderr_line) as app:
-        result = await app.run(code, timeout_s, terminal)
+        result = await app.service.run(code, timeout_s, terminal)
     if result.output.cut_bytes:
         stderr_line(f"output truncated: {result.output.cut_bytes:,} more bytes (codeact.limits.output_bytes)")
     _print_result(result, terminal)

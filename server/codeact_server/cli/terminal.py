@@ -3,7 +3,7 @@
 import os
 import sys
 
-from codeact_bridges.runs.observer import NullObserver
+from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.values import Printed
 
 
@@ -12,16 +12,17 @@ def stderr_line(line: str) -> None:
     print(f"codeact-mcp: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-class TerminalObserver(NullObserver):
+class TerminalObserver:
     """Writes a program's output while it is printed."""
 
     def __init__(self) -> None:
         self._in_line = False
         """Whether stdout ends in the middle of a line."""
 
-    def printed(self, piece: Printed) -> None:
-        self._in_line = self._in_line if piece.stream == "stderr" else not piece.text.endswith("\n")
-        write(piece.text, to_stderr=piece.stream == "stderr")
+    def __call__(self, event: RunEvent) -> None:
+        if isinstance(event, Printed):
+            self._in_line = self._in_line if event.stream == "stderr" else not event.text.endswith("\n")
+            write(event.text, to_stderr=event.stream == "stderr")
 
     def line(self, text: str) -> None:
         """Write `text` to stdout as a line of its own."""

@@ -52,7 +52,7 @@ class AuditLog:
         except OSError as exc:
             raise AuditUnavailable(f"codeact.audit.path: {self._path} cannot be written: {exc.strerror}") from exc
 
-    async def write(self, run_id: str, owner: str, code: str, result: RunResult) -> None:
+    async def record(self, run_id: str, owner: str, code: str, result: RunResult) -> None:
         """Append the record of a finished run."""
         line = json.dumps(audit_record(run_id, owner, code, result, values=self._values), ensure_ascii=False)
         async with self._lock:

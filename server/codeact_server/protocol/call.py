@@ -1,4 +1,4 @@
-"""One `tools/call` request: from its arguments to its answer, or to a question, or to a handle to come back with."""
+"""One `tools/call` request: from its arguments to the run's result, to a question, or to a handle."""
 
 import logging
 import secrets
@@ -13,9 +13,9 @@ from mcp.shared.message import ServerMessageMetadata
 from pydantic import ValidationError
 
 from codeact_bridges.errors import TooBusy, UnknownRun
-from codeact_bridges.runs.handle import PendingQuestion, RunHandle
+from codeact_bridges.runs.handle import PendingQuestion, RunHandle, RunOrder
 from codeact_bridges.values import RunResult
-from codeact_server.app import App, RunOrder
+from codeact_server.app import App
 from codeact_server.protocol.arguments import Arguments
 from codeact_server.protocol.client import Client, client_of
 from codeact_server.protocol.elicitation import KEY, answer_in, request_for
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 CallAnswer = types.CallToolResult | types.InputRequiredResult
 
 MAX_QUESTIONS_SENT = 9
-"""Clients of 2026-07-28 answer ten rounds of questions (measured), then give up and lose the run: before, they get a
-handle, which is a result."""
+"""Clients of 2026-07-28 answer ten rounds of questions (measured), then give up and lose the run. Before that they get
+a handle, which is a result."""
 
 _RESPONSES: Final[Mapping[str, type[types.InputResponse]]] = {
     "elicitation/create": types.ElicitResult,
@@ -38,7 +38,7 @@ _RESPONSES: Final[Mapping[str, type[types.InputResponse]]] = {
 }
 
 MAX_SESSION_NAME = 60
-"""Characters of a session's plain name that stay in one that cannot be guessed."""
+"""Characters of the client's name for a session that stay in the name that cannot be guessed."""
 
 
 async def answer(
@@ -48,40 +48,40 @@ async def answer(
     arguments: Arguments,
     levels: LogLevels,
 ) -> CallAnswer:
-    """Carry out one request. Cancelling it stops its run, unless the client has a handle to come back with."""
+    """Answer one request. Cancelling it stops its run, unless the client has the run's handle."""
     client = client_of(ctx, app.config.answer_after_s)
     try:
-        live = _run_of(app, client, params, arguments)
+        handle = _run_of(app, client, params, arguments)
     except (TooBusy, UnknownRun) as exc:
         return refused(str(exc))
     if arguments.cancel:
-        live.stop()
+        handle.stop()
     try:
-        async with reported(live, ctx, LogMessages(levels.requested(client, ctx))):
-            return await _wait(app, ctx, client, live)
+        async with reported(handle, ctx, LogMessages(levels.requested(client, ctx))):
+            return await _wait(app, ctx, client, handle)
     except BaseException:
-        if not live.handed_out:
-            live.stop()
-            app.runs.forget(live)
+        if not handle.handed_out:
+            handle.stop()
+            app.runs.forget(handle)
         raise
 
 
 def _run_of(app: App, client: Client, params: types.CallToolRequestParams, arguments: Arguments) -> RunHandle:
-    """The run that a request is about: begun, or come back to."""
+    """Return the run that a request is about: a new one, or the one that it comes back to."""
     if params.request_state is not None:
         run_id, _, question = params.request_state.partition("/")
-        live = app.runs.find(run_id, client.owner)
-        asked = live.asked(question)
-        # A retry that brings nothing is asked again.
-        if asked is not None and params.input_responses and KEY in params.input_responses:
-            asked.answer(answer_in(asked, params.input_responses[KEY]))
-        return live
+        handle = app.runs.find(run_id, client.owner)
+        pending = handle.pending_question(question)
+        # A retry without an answer is asked again.
+        if pending is not None and params.input_responses and KEY in params.input_responses:
+            pending.answer(answer_in(pending, params.input_responses[KEY]))
+        return handle
     if arguments.run is not None:
         return app.runs.find(arguments.run, client.owner)
     assert arguments.code is not None
     session = arguments.session
-    if session is not None and client.anonymous and not app.knows_session(client.owner, session, shared=True):
-        # Nothing tells this client from another, so the name must be one that nobody can guess.
+    if session is not None and client.anonymous and not app.service.knows_session(client.owner, session, shared=True):
+        # Nothing tells this client from another, so the name must be impossible to guess.
         session = f"{session[:MAX_SESSION_NAME]}.{secrets.token_urlsafe(12)}"
     order = RunOrder(
         owner=client.owner,
@@ -92,40 +92,40 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
         serves=client.serves,
         remember_grants=not client.anonymous,
     )
-    return app.begin(order)
+    return app.service.begin(order)
 
 
-async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Client, live: RunHandle) -> CallAnswer:
-    """What to answer: the result, a question (2026-07-28), or that it is still running."""
+async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Client, handle: RunHandle) -> CallAnswer:
+    """Return the result, a question (2026-07-28), or a handle because the run takes longer."""
     until = anyio.current_time() + client.answer_after_s
     while True:
         now = anyio.current_time()
-        match await live.next(until - now):
+        match await handle.next(until - now):
             case RunResult() as result:
-                app.runs.forget(live)
-                return call_tool_result(replace(result, output=live.unread_part(result.output)))
-            case PendingQuestion() as asked if client.modern and live.questions_sent < MAX_QUESTIONS_SENT:
-                live.questions_sent += 1
-                request = request_for(asked, remembers=not client.anonymous)
-                return types.InputRequiredResult(input_requests={KEY: request}, request_state=f"{live.id}/{asked.id}")
-            case PendingQuestion() as asked if not client.modern and now < until:
+                app.runs.forget(handle)
+                return call_tool_result(replace(result, output=handle.unread_part(result.output)))
+            case PendingQuestion() as pending if client.modern and handle.questions_sent < MAX_QUESTIONS_SENT:
+                handle.questions_sent += 1
+                questions = {KEY: request_for(pending, remembers=not client.anonymous)}
+                return types.InputRequiredResult(input_requests=questions, request_state=f"{handle.id}/{pending.id}")
+            case PendingQuestion() as pending if not client.modern and now < until:
                 with anyio.CancelScope(deadline=until):
-                    await _ask(ctx, asked, remembers=not client.anonymous)
+                    await _ask(ctx, pending, remembers=not client.anonymous)
             case _:
-                live.handed_out, live.questions_sent = True, 0
-                return still_running(live.id, live.read(), live.calls, asks=live.asks)
+                handle.handed_out, handle.questions_sent = True, 0
+                return still_running(handle.id, handle.read(), handle.calls, asks=handle.is_asking)
 
 
-async def _ask(ctx: ServerRequestContext[dict[str, Any]], asked: PendingQuestion, *, remembers: bool) -> None:
-    """Ask a handshake client; until the answer, or until the question is over by itself."""
+async def _ask(ctx: ServerRequestContext[dict[str, Any]], pending: PendingQuestion, *, remembers: bool) -> None:
+    """Ask a handshake client, until it answers or the question is over."""
 
     async def give_up() -> None:
-        await asked.over.wait()
+        await pending.over.wait()
         tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(give_up)
-        request = request_for(asked, remembers=remembers)
+        request = request_for(pending, remembers=remembers)
         response: types.InputResponse | None = None
         try:
             response = await ctx.session.send_request(
@@ -133,5 +133,5 @@ async def _ask(ctx: ServerRequestContext[dict[str, Any]], asked: PendingQuestion
             )
         except (MCPError, ValidationError) as exc:
             log.info("a client could not answer %s: %s", request.method, type(exc).__name__)
-        asked.answer(answer_in(asked, response))
+        pending.answer(answer_in(pending, response))
         tasks.cancel_scope.cancel()

@@ -9,7 +9,7 @@ from typing import Any, cast
 from mcp import types
 
 from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
-from codeact_bridges.runs.handle import PendingQuestion, QuestionAnswer
+from codeact_bridges.runs.handle import Answer, PendingQuestion
 from codeact_bridges.text import lines, one_line
 from codeact_bridges.tools.port import ClientRequest
 from codeact_bridges.values import JsonValue
@@ -58,7 +58,7 @@ def _with_origin(question: ClientRequest, params: dict[str, JsonValue]) -> dict[
     return params | {"message": f"A server asks this because the program called {tool}:\n{message}"}
 
 
-def answer_in(pending: PendingQuestion, response: types.InputResponse | None) -> QuestionAnswer | None:
+def answer_in(pending: PendingQuestion, response: types.InputResponse | None) -> Answer | None:
     """The answer that a response holds. Without a response: "no" to an approval request, None to a server."""
     if isinstance(pending.question, ApprovalRequest):
         return approval_choice(response) if isinstance(response, types.ElicitResult) else "no"

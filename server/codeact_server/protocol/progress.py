@@ -23,13 +23,13 @@ MAX_MESSAGE_CHARS = 1_000
 
 
 @asynccontextmanager
-async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
-    """Report the events of `live` for the length of the block. The SDK sends progress only if the client wants it."""
+async def reported(handle: RunHandle, ctx: ServerRequestContext[Any], logged: LogMessages) -> AsyncGenerator[None]:
+    """Report the events of `handle` for the length of the block. The SDK sends progress only if the client wants it."""
     lines: deque[str] = deque(maxlen=MAX_LINES)
     changed, over = anyio.Event(), anyio.Event()
     sending = False
 
-    def listen(event: RunEvent) -> None:
+    def observe(event: RunEvent) -> None:
         nonlocal sending
         line = _line(event)
         lines.append(line[-MAX_MESSAGE_CHARS:])
@@ -50,8 +50,8 @@ async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogM
             message = "\n".join(lines)[-MAX_MESSAGE_CHARS:]
             lines.clear()
             sent += 1
-            if live.calls:
-                message += f"\n({live.calls} tool calls so far)"
+            if handle.calls:
+                message += f"\n({handle.calls} tool calls so far)"
             await ctx.session.report_progress(float(sent), message=message)
             await log()
             with anyio.move_on_after(INTERVAL_S):
@@ -63,11 +63,11 @@ async def reported(live: RunHandle, ctx: ServerRequestContext[Any], logged: LogM
             await ctx.session.send_notification(notification, related_request_id=ctx.request_id)
 
     async with anyio.create_task_group() as tasks:
-        live.listeners.append(listen)
+        handle.observers.append(observe)
         try:
             yield
         finally:
-            live.listeners.remove(listen)
+            handle.observers.remove(observe)
         over.set()
         changed.set()
 

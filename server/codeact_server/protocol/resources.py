@@ -20,8 +20,8 @@ def listed(store: ResultStore, owner: str) -> types.ListResourcesResult:
     """
     return types.ListResourcesResult(
         resources=[
-            types.Resource(uri=uri, name=what, mime_type=mime_type, size=size)
-            for uri, what, mime_type, size in store.of(owner)
+            types.Resource(uri=link.uri, name=link.what, mime_type=link.mime_type, size=link.size_bytes)
+            for link in store.links(owner)
         ]
     )
 

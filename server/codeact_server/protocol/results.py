@@ -33,7 +33,7 @@ def call_tool_result(run: RunResult) -> types.CallToolResult:
         content.append(_text("\n".join(["[failed] " + run.failure.message.rstrip("\n"), *call_report(run.calls)])))
     if not content:
         content.append(_text("(no output, and the last line has no value)"))
-    for link in run.kept:
+    for link in run.stored:
         content.extend(_stored(link))
     if run.session is not None:
         content.append(_text(_session(run.session, run.session_state)))

@@ -94,7 +94,11 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
         ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         client = client_of(ctx, app.config.answer_after_s)
-        return types.ListResourcesResult(resources=[]) if client.anonymous else resources.listed(app.kept, client.owner)
+        return (
+            types.ListResourcesResult(resources=[])
+            if client.anonymous
+            else resources.listed(app.service.results, client.owner)
+        )
 
     async def list_resource_templates(
         _: ServerRequestContext[dict[str, Any]], __: types.PaginatedRequestParams | None
@@ -104,7 +108,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     async def read_resource(
         ctx: ServerRequestContext[dict[str, Any]], params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        return resources.read(app.kept, client_of(ctx, app.config.answer_after_s).owner, str(params.uri))
+        return resources.read(app.service.results, client_of(ctx, app.config.answer_after_s).owner, str(params.uri))
 
     async def set_level(
         ctx: ServerRequestContext[dict[str, Any]], params: types.SetLevelRequestParams
@@ -153,7 +157,7 @@ def tool(app: App) -> types.Tool:
     writes = any(mount.mode == "rw" for mount in config.files) or any(
         set(rule.methods) - SAFE_METHODS for rule in config.network.rules
     )
-    can = reach(app.policy, app.tools.catalog.tools, writes=writes, network=bool(config.network.rules))
+    can = reach(app.config.policy, app.tools.catalog.tools, writes=writes, network=bool(config.network.rules))
     settled = all(status.state == "ready" for status in app.tools.statuses())
     return types.Tool(
         name=TOOL,
@@ -163,7 +167,7 @@ def tool(app: App) -> types.Tool:
             GuestCapabilities.of(config.packages, config.files, config.network.rules),
             failed=app.tools.failed,
         ),
-        input_schema=input_schema(app.limits),
+        input_schema=input_schema(app.config.limits),
         annotations=types.ToolAnnotations(
             # Until all servers are ready, the hints must allow for tools that are not known yet.
             read_only_hint=settled and can.read_only,

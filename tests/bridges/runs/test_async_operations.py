@@ -74,7 +74,10 @@ async def test_a_number_may_be_used_again_as_soon_as_it_is_cancelled() -> None:
 async def test_arguments_that_wait_are_bounded_and_there_is_room_again_when_they_are_used() -> None:
     async with opened(never, message_bytes=1_000) as handlers:
         await handlers["async.submit"](f"1 do\n{'x' * 1_500}")
-        with pytest.raises(BadGuestCall, match=r"arguments of 1,500 characters wait .* 2,000 may .*: await some calls"):
+        with pytest.raises(
+            BadGuestCall,
+            match=r"1,500 characters .* are in flight, and at most 2,000 may .*: await some calls",
+        ):
             await handlers["async.submit"](f"2 do\n{'x' * 600}")
         await handlers["async.submit"](f"2 do\n{'x' * 500}")
         await handlers["async.cancel"]('{"id":1}')

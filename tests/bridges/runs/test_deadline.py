@@ -1,19 +1,22 @@
 """The deadline: what ends the block, and when it stands still. The clock is the event loop's, which the test turns."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 import anyio
 import anyio.lowlevel
 import pytest
+from run_handles import a_run
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import NullObserver
+from codeact_bridges.runs.handle import PendingQuestion
 from codeact_bridges.runs.tool_calls import ToolCalls
-from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientRequests, Gate, Progress
+from codeact_bridges.testing import ScriptedTools, echo
+from codeact_bridges.tools.catalog.catalog import CatalogTool
+from codeact_bridges.tools.port import ClientRequest, ClientRequests, Progress
 from codeact_bridges.values import Data, JsonValue, ToolValue
 
 
@@ -29,31 +32,20 @@ class _Clock(asyncio.SelectorEventLoop):
 
 
 class Asking(ScriptedTools):
-    """Tools whose server asks something in the middle of each call."""
+    """Tools whose server makes a request to the client in the middle of each call."""
 
     async def call(
         self,
-        name: str,
+        tool: CatalogTool,
         arguments: Mapping[str, JsonValue],
         *,
-        gate: Gate | None = None,
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> ToolValue:
         assert client_requests is not None
-        await client_requests.forward(ClientRequest("test", name, "form", {}))
+        await client_requests.forward(ClientRequest(tool.server, tool.name, "form", {}))
         await pass_time(3)
         return Data(None)
-
-
-class Slow:
-    """A user who takes long to answer."""
-
-    serves: frozenset[ClientRequestKind] = frozenset({"form"})
-
-    async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
-        await pass_time(500)
-        return {"action": "cancel"}
 
 
 @pytest.fixture
@@ -77,7 +69,7 @@ async def test_a_block_within_its_time_ends_by_itself() -> None:
     assert deadline.ended_by is None
 
 
-@pytest.mark.parametrize(("own_s", "total_s", "by"), [(10, 100, "own"), (100, 10, "total")])
+@pytest.mark.parametrize(("own_s", "total_s", "by"), [(10, 100, "guest time"), (100, 10, "wall time")])
 async def test_what_runs_out_first_ends_the_block(own_s: float, total_s: float, by: str) -> None:
     deadline = Deadline()
     with deadline.running(own_s, total_s):
@@ -118,7 +110,7 @@ async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> 
         await pass_time(0.2)
         pytest.fail("it went on")
 
-    assert deadline.ended_by == "own"
+    assert deadline.ended_by == "guest time"
 
 
 async def test_the_bound_in_all_does_not_stand_still() -> None:
@@ -128,7 +120,7 @@ async def test_the_bound_in_all_does_not_stand_still() -> None:
             await pass_time(20.1)
         pytest.fail("it went on")
 
-    assert deadline.ended_by == "total"
+    assert deadline.ended_by == "wall time"
 
 
 async def test_a_stop_ends_the_block() -> None:
@@ -170,21 +162,22 @@ async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() 
     assert cleaned_up
 
 
-async def test_while_a_server_asks_the_user_it_stands_still_and_then_goes_on() -> None:
-    deadline = Deadline()
-    calls = ToolCalls(
-        Asking(),
-        code="",
-        limits=Limits(),
-        gate=None,
-        deadline=deadline,
-        observer=NullObserver(),
-        client_requests=Slow(),
-    )
-    with deadline.running(10, 1_000_000):
-        for _ in range(10):
-            with deadline.blocked_on_host():
-                await calls.handlers()["tools.call"]('{"tool": "ask", "arguments": {}}')
+async def test_it_is_paused_while_a_server_waits_for_the_user() -> None:
+    handle = a_run()
+    calls = ToolCalls(Asking({"test.ask": echo}), handle, Limits())
 
-    assert deadline.ended_by == "own"
+    async def answer_slowly() -> None:
+        while isinstance(pending := await handle.next(math.inf), PendingQuestion):
+            await pass_time(200)  # of the 300 that a person has
+            pending.answer({"action": "cancel"})
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(answer_slowly)
+        with handle.deadline.running(10, 1_000_000):
+            for _ in range(10):
+                with handle.deadline.blocked_on_host():
+                    await calls.handlers()["tools.call"]('{"tool": "ask", "arguments": {}}')
+        tasks.cancel_scope.cancel()
+
+    assert handle.deadline.ended_by == "guest time"
     assert len(calls.records) == 4, "three seconds of ten are each call's own"

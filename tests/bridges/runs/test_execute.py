@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from run_handles import a_run
 
 from codeact_bridges.errors import BridgeError, GuestDied
 from codeact_bridges.guest.images import STANDARD_LIBRARY
@@ -44,9 +45,8 @@ async def run(
     with anyio.fail_after(GUARD_S):
         async with pool_of(guest) as pool:
             bridges = Bridges(tools or ScriptedTools({"t.echo": echo}), StandardLibrary(STANDARD_LIBRARY))
-            return await run_program(
-                "code", deadline_s=deadline_s, pool=pool, bridges=bridges, limits=limits or Limits()
-            )
+            limits = limits or Limits()
+            return await run_program(a_run(code="code", timeout_s=deadline_s, limits=limits), pool, bridges, limits)
 
 
 async def refusal(host: GuestHost, operation: str, text: str) -> str:
@@ -100,7 +100,7 @@ async def test_a_guest_that_dies_leaves_its_output_and_its_calls() -> None:
     assert (result.failure.kind, result.failure.message) == ("died", "it was too much")
 
 
-async def test_a_call_that_is_under_way_at_the_deadline_is_cancelled_and_recorded_as_unfinished() -> None:
+async def test_a_call_in_flight_at_the_deadline_is_cancelled_and_recorded_as_unfinished() -> None:
     cancelled = anyio.Event()
 
     async def never(_: Mapping[str, JsonValue]) -> ToolValue:
@@ -144,13 +144,13 @@ async def test_a_wait_ends_at_its_time_and_a_wait_for_nothing_is_refused() -> No
     async def guest(host: GuestHost) -> str:
         assert await host.call("async.wait", '{"timeout_s":0}') == "[]"
         assert await host.call("async.wait", '{"timeout_s":0.01}') == "[]"
-        assert "nothing is under way" in await refusal(host, "async.wait", '{"timeout_s":null}')
+        assert "nothing is in flight" in await refusal(host, "async.wait", '{"timeout_s":null}')
         return RETURNED
 
     assert (await run(guest)).failure is None
 
 
-async def test_what_is_cancelled_is_not_reported_and_gives_its_place_back() -> None:
+async def test_what_is_cancelled_is_not_reported_and_releases_its_slot() -> None:
     started = anyio.Event()
 
     async def never(_: Mapping[str, JsonValue]) -> ToolValue:
@@ -174,21 +174,21 @@ async def test_what_is_cancelled_is_not_reported_and_gives_its_place_back() -> N
 async def test_a_number_cannot_be_used_twice_and_only_what_may_wait_can_be_submitted() -> None:
     async def guest(host: GuestHost) -> str:
         await host.call("async.submit", '1 tools.call\n{"tool":"echo","arguments":{}}')
-        assert "under way already" in await refusal(
+        assert "is in flight already" in await refusal(
             host, "async.submit", '1 tools.call\n{"tool":"echo","arguments":{}}'
         )
-        assert "cannot be begun" in await refusal(host, "async.submit", "2 run.end\n{}")
+        assert "cannot be submitted" in await refusal(host, "async.submit", "2 run.end\n{}")
         return RETURNED
 
     assert (await run(guest)).failure is None
 
 
-async def test_a_result_that_json_cannot_say_is_a_tool_error() -> None:
+async def test_a_result_that_is_not_json_serializable_is_a_tool_error() -> None:
     async def bad(_: Mapping[str, JsonValue]) -> ToolValue:
         return Data("half \ud800")
 
     async def guest(host: GuestHost) -> str:
-        assert "cannot be said in JSON" in await refusal(host, "tools.call", '{"tool":"bad","arguments":{}}')
+        assert "is not JSON-serializable" in await refusal(host, "tools.call", '{"tool":"bad","arguments":{}}')
         return RETURNED
 
     result = await run(guest, ScriptedTools({"t.bad": bad}))
@@ -202,7 +202,7 @@ async def test_a_program_that_is_not_text_is_refused_without_a_worker() -> None:
 
     async with open_pool(launch, PoolSize(spare=0, max_workers=1)) as pool:
         bridges = Bridges(ScriptedTools(), StandardLibrary(STANDARD_LIBRARY))
-        result = await run_program("x = '\ud800'", deadline_s=1, pool=pool, bridges=bridges, limits=Limits())
+        result = await run_program(a_run(code="x = '\ud800'"), pool, bridges, Limits())
     assert result.failure is not None
     assert (result.failure.kind, result.engine) == ("refused", "none")
 

@@ -228,7 +228,7 @@ async def test_one_that_nobody_uses_is_let_go_and_one_that_is_in_use_is_not(laun
             sessions.tidy(anyio.current_time() + 101)
             assert len(sessions) == 1
         await use(sessions, name="busy")
-        with pytest.raises(SessionLost, match="nobody used it for 100 s"):
+        with pytest.raises(SessionLost, match="it was not used for 100 s"):
             await use(sessions, name="idle")
 
 

@@ -121,7 +121,7 @@ async def test_lines_of_runs_that_end_at_the_same_time_do_not_mix(log: Path) -> 
     result = RunResult("double", "none", 0.0, value=Value("text", "x" * 300_000))
     async with anyio.create_task_group() as tasks:
         for n in range(30):
-            tasks.start_soon(audits[n % 3].write, f"r-{n}", "me", "code", result)
+            tasks.start_soon(audits[n % 3].record, f"r-{n}", "me", "code", result)
 
     assert sorted(line["run"] for line in lines(log)) == sorted(f"r-{n}" for n in range(30))
 

@@ -157,7 +157,7 @@ async def test_an_idle_session_is_closed_and_the_next_program_is_told(environmen
 
     assert still_open[0] is False
     assert lost[0] is True
-    assert "nobody used it for 100 s (setting codeact.sessions.idle_s)" in lost[1]
+    assert "it was not used for 100 s (setting codeact.sessions.idle_s)" in lost[1]
 
 
 async def test_beyond_the_limit_of_sessions_the_least_recently_used_is_closed(environment: Mapping[str, str]) -> None:
@@ -324,7 +324,7 @@ async def test_a_bug_in_the_server_is_an_internal_error_without_detail(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("codeact_server.app.run_program", broken)
+    monkeypatch.setattr("codeact_bridges.runs.service.run_program", broken)
     with anyio.fail_after(GUARD_S), caplog.at_level(logging.ERROR):
         async with opened(environment) as opening, opening.client("auto") as client:
             failed, text = await execute(client, "1")

@@ -304,8 +304,10 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
                 tasks.cancel_scope.cancel()
             (live,) = begun
             if era == "auto":  # its question was answered with a question; no request is left that could be cancelled
-                assert live.asks
-                live._open()[0].answer("no")  # pyright: ignore[reportPrivateUsage]
+                assert live.is_asking
+                pending = await live.next(0)
+                assert isinstance(pending, PendingQuestion)
+                pending.answer("no")
             await live.over.wait()
 
     assert live.result is not None

@@ -15,7 +15,7 @@ def store() -> ResultStore:
 
 
 def put(store: ResultStore, text: str, mime_type: str = "application/json") -> str:
-    link = store.keep("me", "the whole value", mime_type, text)
+    link = store.store("me", "the whole value", mime_type, text)
     assert link is not None
     return link.uri
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tool_calls import call
 
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.catalog.catalog import CatalogTool
@@ -19,7 +20,7 @@ TOOL = CatalogTool("shop", "orders")
 async def test_what_a_tool_returned_is_shown_after_a_restart(everyday: StdioServer, tmp_path: Path) -> None:
     with anyio.fail_after(30):
         async with ToolsBridge([everyday], state_dir=tmp_path) as tools:
-            await tools.call("json_text", {})
+            await call(tools, "json_text", {})
         async with ToolsBridge([everyday], state_dir=tmp_path) as tools:
             assert 'returns (seen so far): list[{"id": int}]' in await tools.describe("json_text")
 

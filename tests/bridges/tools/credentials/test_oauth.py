@@ -12,6 +12,7 @@ import anyio
 import httpx2
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
+from tool_calls import call
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -57,7 +58,7 @@ async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) ->
         async with guarded() as spec:
             assert await log_in(spec, FileSecretStore(tmp_path), browser) == 1
             async with ToolsBridge([spec], secret_store=FileSecretStore(tmp_path)) as tools:
-                assert token(await tools.call("token", {})).startswith("authorization_code")
+                assert token(await call(tools, "token", {})).startswith("authorization_code")
     assert {name: mode & 0o777 for name, mode in files_in(tmp_path).items()} == {
         f"{name_for('guarded', spec.url)}.json": 0o600
     }
@@ -71,7 +72,7 @@ async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new
             (name,) = secret_store.texts
             secret_store.texts[name] = json.dumps({**json.loads(secret_store.texts[name]), "expires_at": 1})
             async with ToolsBridge([spec], secret_store=secret_store) as tools:
-                value = await tools.call("token", {})
+                value = await call(tools, "token", {})
     assert token(value).startswith("refresh_token")
     assert isinstance(value, Data)
     assert isinstance(value.value, dict)
@@ -83,7 +84,7 @@ async def test_without_a_login_a_server_fails_with_the_command_that_helps_and_he
         spec = HttpServer(name="guarded", url="http://127.0.0.1:9/mcp", oauth=OAuth())
         async with ToolsBridge([spec], secret_store=MemorySecretStore()) as tools:
             with pytest.raises(DownstreamFailed, match=r"needs a login: run `codeact-mcp login guarded`"):
-                await tools.call("guarded.token", {})
+                await call(tools, "guarded.token", {})
 
 
 async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
@@ -96,7 +97,7 @@ async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
             ToolsBridge([spec], secret_store=secret_store) as tools,
         ):
             with pytest.raises(DownstreamFailed, match="needs a login"):
-                await tools.call("guarded.token", {})
+                await call(tools, "guarded.token", {})
 
 
 async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
@@ -128,7 +129,7 @@ async def test_a_client_that_was_registered_by_hand_logs_in_with_its_secret() ->
             known = replace(spec, oauth=OAuth(client_id="known", client_secret="hush"))
             await log_in(known, secret_store, browser)
             async with ToolsBridge([known], secret_store=secret_store) as tools:
-                value = await tools.call("token", {})
+                value = await call(tools, "token", {})
     assert isinstance(value, Data)
     assert isinstance(value.value, dict)
     assert value.value["registered"] == 1
@@ -140,7 +141,7 @@ async def test_client_credentials_need_no_person_and_are_kept_nowhere(tmp_path: 
             issuer = spec.url.removesuffix("/mcp")
             oauth = OAuth(grant="client_credentials", client_id="known", client_secret="hush", issuer=issuer)
             async with ToolsBridge([replace(spec, oauth=oauth)], secret_store=FileSecretStore(tmp_path)) as tools:
-                assert token(await tools.call("token", {})).startswith("client_credentials")
+                assert token(await call(tools, "token", {})).startswith("client_credentials")
     assert files_in(tmp_path) == {}
 
 
@@ -152,7 +153,7 @@ async def test_the_secret_is_not_given_to_an_authorization_server_that_the_opera
             )
             async with ToolsBridge([replace(spec, oauth=oauth)]) as tools:
                 with pytest.raises(DownstreamFailed, match="issuer") as caught:
-                    await tools.call("guarded.token", {})
+                    await call(tools, "guarded.token", {})
     assert "hush" not in str(caught.value)
 
 

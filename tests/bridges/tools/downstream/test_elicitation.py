@@ -6,10 +6,10 @@ from typing import Literal
 
 import anyio
 import pytest
+from tool_calls import call
 
-from codeact_bridges.errors import DownstreamFailed, ToolDenied
+from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
-from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
 from codeact_bridges.tools.spec import Era, StdioServer
 from codeact_bridges.values import Data, JsonValue, Link, Media
@@ -47,7 +47,7 @@ async def test_progress_is_passed_on_to_whoever_made_the_call(
 
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, era)]) as tools:
-            assert await tools.call("stroll", {"steps": 2}, on_progress=on_progress) == Data("there")
+            assert await call(tools, "stroll", {"steps": 2}, on_progress=on_progress) == Data("there")
     assert told == [(1, 2, "step 1"), (2, 2, "step 2")]
 
 
@@ -57,7 +57,7 @@ async def test_a_log_message_goes_to_the_servers_own_log(
 ) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, era)], log_dir=tmp_path) as tools:
-            await tools.call("remark", {"text": "the\nshop is open"})
+            await call(tools, "remark", {"text": "the\nshop is open"})
     assert "[info] the shop is open\n" in (tmp_path / "everyday.log").read_text()
 
 
@@ -65,8 +65,8 @@ async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_cal
     one, other = Person(YES), Person({"action": "decline"})
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            assert await tools.call("confirm", {"what": "fly"}, client_requests=one) == Data("fly: yes")
-            assert await tools.call("confirm", {"what": "sink"}, client_requests=other) == Data("sink: decline")
+            assert await call(tools, "confirm", {"what": "fly"}, client_requests=one) == Data("fly: yes")
+            assert await call(tools, "confirm", {"what": "sink"}, client_requests=other) == Data("sink: decline")
     assert [(asked.server, asked.tool, asked.kind, asked.params["message"]) for asked in one.asked] == [
         ("everyday", "confirm", "form", "Really fly?")
     ]
@@ -78,7 +78,7 @@ async def test_a_server_is_not_told_that_a_client_can_be_asked_who_cannot(everyd
         async with ToolsBridge([everyday]) as tools:
             for client_requests in (None, NotAskable(YES)):
                 with pytest.raises(DownstreamFailed, match=r"everyday\.confirm: .*elicitation"):
-                    await tools.call("confirm", {"what": "fly"}, client_requests=client_requests)
+                    await call(tools, "confirm", {"what": "fly"}, client_requests=client_requests)
 
 
 class NotAskable(Person):
@@ -92,7 +92,7 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, "handshake")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"everyday\.confirm"):
-                await tools.call("confirm", {"what": "fly"}, client_requests=person)
+                await call(tools, "confirm", {"what": "fly"}, client_requests=person)
     assert person.asked == []
 
 
@@ -100,14 +100,14 @@ async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
             with pytest.raises(DownstreamFailed, match="answer to its question cannot be passed on"):
-                await tools.call("confirm", {"what": "fly"}, client_requests=Person({"action": "perhaps"}))
+                await call(tools, "confirm", {"what": "fly"}, client_requests=Person({"action": "perhaps"}))
 
 
 @pytest.mark.parametrize("era", ["auto", "handshake"])
 async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "handshake"]) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, era)]) as tools:
-            link = await tools.call("memo", {})
+            link = await call(tools, "memo", {})
             assert link == Link("memo://today", "today", "text/markdown", "everyday")
             read = await tools.read_resource("everyday", "memo://today")
             assert isinstance(read, Media)
@@ -120,19 +120,16 @@ async def test_a_servers_python_is_read_as_such_only_where_it_is_marked_so(every
     marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, literal=True)
     with anyio.fail_after(20):
         async with ToolsBridge([everyday, marked]) as tools:
-            assert await tools.call("marked.rows", {}) == Data(
+            assert await call(tools, "marked.rows", {}) == Data(
                 [{"id": 1, "name": "Ada", "gone": None}, {"id": 2, "name": "Alan's", "gone": True}]
             )
-            assert isinstance((await tools.call("everyday.rows", {})), Data)
-            assert await tools.call("marked.json_text", {}) == Data([{"id": 1}, {"id": 2}])
+            assert isinstance((await call(tools, "everyday.rows", {})), Data)
+            assert await call(tools, "marked.json_text", {}) == Data([{"id": 1}, {"id": 2}])
 
 
-async def test_a_gate_is_asked_before_anything_is_sent(everyday: StdioServer) -> None:
-    async def closed(tool: CatalogTool, _: Mapping[str, JsonValue]) -> None:
-        raise ToolDenied(tool.server, tool.name, "not today")
-
+async def test_a_tool_that_is_resolved_and_not_called_has_no_effect(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            with pytest.raises(ToolDenied, match="not today"):
-                await tools.call("learn", {"name": "juggle"}, gate=closed)
+            await tools.resolve("learn", {"name": "juggle"})
+            assert await call(tools, "add", {"a": 1}) == Data(3)  # the server has answered what came after
             assert "juggle" not in {tool.name for tool in tools.catalog.tools}

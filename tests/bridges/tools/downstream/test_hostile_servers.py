@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 
 import anyio
 import pytest
+from tool_calls import call
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed, ToolError, UnknownTool
 from codeact_bridges.tools.bridge import CLOSE_TIMEOUT_S, ToolsBridge
@@ -26,9 +27,9 @@ async def test_a_server_that_hangs_at_its_start_fails_after_its_start_timeout_an
     hanging = hostile("--start", "hang", name="hanging", start_timeout_s=0.5)
     with anyio.fail_after(10):
         async with ToolsBridge([hanging, hostile()]) as tools:
-            assert await tools.call("hostile.echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "hostile.echo", {"text": "hello"}) == Data("hello")
             with pytest.raises(DownstreamFailed, match=r"hanging\.tool: .*not ready within 0\.5 s"):
-                await tools.call("hanging.tool", {})
+                await call(tools, "hanging.tool", {})
 
 
 @pytest.mark.parametrize("options", [(), ("--stubborn",)])
@@ -59,14 +60,14 @@ async def test_a_server_that_exits_at_its_start_is_reported_with_its_exit_code_a
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"exited with code 1.*no module named 'hostility'"):
-                await tools.call("hostile.echo", {"text": "hello"})
+                await call(tools, "hostile.echo", {"text": "hello"})
 
 
 async def test_a_command_that_does_not_exist_is_named(hostile: Hostile) -> None:
     with anyio.fail_after(5):
         async with ToolsBridge([StdioServer(name="gone", command="/no/such/command")]) as tools:
             with pytest.raises(DownstreamFailed, match="there is no '/no/such/command' to start"):
-                await tools.call("gone.anything", {})
+                await call(tools, "gone.anything", {})
 
 
 async def test_a_server_that_leaves_at_the_first_unknown_request_is_reached_by_the_old_handshake(
@@ -74,7 +75,7 @@ async def test_a_server_that_leaves_at_the_first_unknown_request_is_reached_by_t
 ) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "exit-at-discover")]) as tools:
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
             assert tools.statuses()[0].protocol == "2025-11-25"
 
 
@@ -86,14 +87,14 @@ async def test_a_server_that_does_not_answer_unknown_requests_is_reached_at_the_
         async with ToolsBridge([hostile("--start", "mute-discover", start_timeout_s=1)]) as tools:
             tools.subscribe(lambda: listed.set() if tools.catalog.tools else None)
             await listed.wait()
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 @pytest.mark.parametrize("noise", ["garbage", "cry"])
 async def test_a_server_that_talks_at_its_start_is_listened_to_all_the_same(hostile: Hostile, noise: str) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", noise)]) as tools:
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_one_bad_schema_hides_one_tool_with_a_warning_and_never_the_server(
@@ -114,27 +115,27 @@ async def test_a_call_that_takes_too_long_fails_and_the_server_is_told(hostile: 
     with anyio.fail_after(10):
         async with ToolsBridge([hostile(call_timeout_s=0.5)]) as tools:
             with pytest.raises(CallTimedOut, match=r"hostile\.hang: no answer within 0\.5 s"):
-                await tools.call("hang", {})
-            assert isinstance(await tools.call("wait_until_cancelled", {}), Data)
+                await call(tools, "hang", {})
+            assert isinstance(await call(tools, "wait_until_cancelled", {}), Data)
 
 
 async def test_cancelling_a_call_cancels_it_downstream(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             async with anyio.create_task_group() as tg:
-                tg.start_soon(tools.call, "hang", NOTHING)
-                await tools.call("wait_until_hanging", {})
+                tg.start_soon(call, tools, "hang", NOTHING)
+                await call(tools, "wait_until_hanging", {})
                 tg.cancel_scope.cancel()
-            assert isinstance(await tools.call("wait_until_cancelled", {}), Data)
+            assert isinstance(await call(tools, "wait_until_cancelled", {}), Data)
 
 
 async def test_a_death_in_mid_call_is_reported_as_such_and_the_next_call_finds_a_new_server(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            first = await tools.call("pid", {})
+            first = await call(tools, "pid", {})
             with pytest.raises(DownstreamFailed, match="lost during the call, which may have had its effect"):
-                await tools.call("die", {})
-            assert await tools.call("pid", {}) != first
+                await call(tools, "die", {})
+            assert await call(tools, "pid", {}) != first
 
 
 @pytest.mark.parametrize("tool", ["die_once", "die_once_read_only"])
@@ -143,7 +144,7 @@ async def test_a_call_that_may_be_repeated_survives_the_death_of_the_server(
 ) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--state", str(tmp_path / "died"))]) as tools:
-            assert await tools.call(tool, {}) == Data("survived")
+            assert await call(tools, tool, {}) == Data("survived")
     assert (tmp_path / "died").exists()
 
 
@@ -163,11 +164,11 @@ async def test_a_flooding_server_does_not_keep_others_from_answering(hostile: Ho
 
                 async def flood() -> None:
                     with pytest.raises(ToolError):
-                        await tools.call("flooding.flood", {})
+                        await call(tools, "flooding.flood", {})
 
                 tg.start_soon(flood)
                 for number in range(20):
-                    assert await tools.call("hostile.echo", {"text": f"hello {number}"}) == Data(f"hello {number}")
+                    assert await call(tools, "hostile.echo", {"text": f"hello {number}"}) == Data(f"hello {number}")
 
 
 async def test_a_line_without_end_ends_the_connection_not_our_memory(
@@ -177,8 +178,8 @@ async def test_a_line_without_end_ends_the_connection_not_our_memory(
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="lost during the call"):
-                await tools.call("endless_line", {})
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+                await call(tools, "endless_line", {})
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_a_changed_list_of_tools_changes_the_catalog(hostile: Hostile) -> None:
@@ -187,7 +188,7 @@ async def test_a_changed_list_of_tools_changes_the_catalog(hostile: Hostile) -> 
         async with ToolsBridge([hostile()]) as tools:
             await tools.wait_settled()
             tools.subscribe(changed.set)
-            await tools.call("grow", {})
+            await call(tools, "grow", {})
             await changed.wait()
             assert tools.catalog.resolve("grown").full_name == "hostile.grown"
 
@@ -196,9 +197,9 @@ async def test_a_server_that_stops_reading_fails_its_calls_in_time(hostile: Host
     with anyio.fail_after(10):
         async with ToolsBridge([hostile(call_timeout_s=0.5)]) as tools:
             with pytest.raises(CallTimedOut):
-                await tools.call("deafen", {})
+                await call(tools, "deafen", {})
             with pytest.raises(CallTimedOut):
-                await tools.call("echo", {"text": "x" * 1_000_000})
+                await call(tools, "echo", {"text": "x" * 1_000_000})
 
 
 async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hostile) -> None:
@@ -212,34 +213,34 @@ async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hos
         async with ToolsBridge([hostile()]) as tools:
             for line, reason in lines.items():
                 with pytest.raises(DownstreamFailed, match=reason):
-                    await tools.call("answer_raw", {"line": line})
+                    await call(tools, "answer_raw", {"line": line})
 
 
 async def test_an_answer_to_somebody_else_is_not_taken(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            assert await tools.call("lie_about_id", {}) == Data("yours")
+            assert await call(tools, "lie_about_id", {}) == Data("yours")
 
 
 async def test_a_protocol_error_keeps_the_words_of_the_server(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match=r"hostile\.refuse: I would rather not"):
-                await tools.call("refuse", {})
+                await call(tools, "refuse", {})
 
 
 async def test_structured_content_against_its_own_schema_is_handed_over_as_it_is(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            assert await tools.call("wrong_structure", {}) == Data({"n": "not an integer", "more": [1]})
+            assert await call(tools, "wrong_structure", {}) == Data({"n": "not an integer", "more": [1]})
 
 
 async def test_nan_in_structured_content_is_an_error_not_another_value(hostile: Hostile) -> None:
     line = '{"jsonrpc": "2.0", "id": ID, "result": {"content": [], "structuredContent": {"x": NaN}}}'
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            with pytest.raises(DownstreamFailed, match="JSON cannot say"):
-                await tools.call("answer_raw", {"line": line})
+            with pytest.raises(DownstreamFailed, match="JSON cannot carry"):
+                await call(tools, "answer_raw", {"line": line})
 
 
 async def test_a_large_integer_arrives_unchanged(hostile: Hostile) -> None:
@@ -247,7 +248,7 @@ async def test_a_large_integer_arrives_unchanged(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             result: JsonValue = {"content": [], "structuredContent": {"n": number}}
-            assert await tools.call("answer", {"result": result}) == Data({"n": number})
+            assert await call(tools, "answer", {"result": result}) == Data({"n": number})
 
 
 async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are_closed(hostile: Hostile) -> None:
@@ -256,7 +257,7 @@ async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are
     with anyio.fail_after(20):
         async with ToolsBridge(stubborn) as tools:
             for spec in stubborn:
-                found = await tools.call(f"{spec.name}.pid", {})
+                found = await call(tools, f"{spec.name}.pid", {})
                 assert isinstance(found, Data)
                 pids += cast("dict[str, int]", found.value).values()
             closing = anyio.current_time()
@@ -281,7 +282,7 @@ async def test_what_a_server_writes_to_stderr_goes_to_a_bounded_file_of_its_own(
 ) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "cry", name="sad/one")], log_dir=tmp_path) as tools:
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
     sizes = sizes_in(tmp_path)
     assert set(sizes) == {"sad_one.log", "sad_one.old.log"}
     assert all(size <= 1_000_000 for size in sizes.values())
@@ -298,21 +299,21 @@ async def test_a_failed_server_is_tried_again_after_a_while(hostile: Hostile, tm
             tools.subscribe(listed.set)
             install(command, spec)
             await listed.wait()
-            assert await tools.call("late.echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "late.echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_an_unknown_tool_of_a_working_server_is_unknown_not_failed(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(UnknownTool, match=r"did you mean hostile\.echo\?"):
-                await tools.call("hostile.ecko", {})
+                await call(tools, "hostile.ecko", {})
 
 
 async def pid_of(tools: ToolsBridge, unless: int | None = None) -> int:
     """The process id of the server, by a call; by the first that reaches another process than `unless`."""
     while True:
         with suppress(DownstreamFailed):  # the call that finds the connection dead
-            found = await tools.call("pid", {})
+            found = await call(tools, "pid", {})
             assert isinstance(found, Data)
             if (pid := cast("dict[str, int]", found.value)["pid"]) != unless:
                 return pid

@@ -8,11 +8,10 @@ import anyio
 import pytest
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ResourceLink
+from run_handles import a_run as new_handle
 
 from codeact_bridges.errors import BudgetSpent, ToolDenied
 from codeact_bridges.limits import Limits
-from codeact_bridges.runs.deadline import Deadline
-from codeact_bridges.runs.observer import NullObserver
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import MemoryServer
@@ -38,14 +37,7 @@ def desk() -> MemoryServer:
 async def a_run(tool_calls: int = 10) -> AsyncGenerator[ToolCalls]:
     with anyio.fail_after(10):
         async with ToolsBridge([desk()]) as tools:
-            yield ToolCalls(
-                tools,
-                code="",
-                limits=Limits(tool_calls=tool_calls),
-                gate=None,
-                deadline=Deadline(),
-                observer=NullObserver(),
-            )
+            yield ToolCalls(tools, new_handle(), Limits(tool_calls=tool_calls))
 
 
 async def test_a_link_that_a_tool_gave_is_read_recorded_and_counted_as_a_call() -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import anyio
 import pytest
 from published import npm_server, pypi_server
+from tool_calls import call
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -47,8 +48,8 @@ async def test_git_and_time_answer_side_by_side(tmp_path: Path) -> None:
     ]
     with anyio.fail_after(60):
         async with ToolsBridge(servers) as tools:
-            assert "On branch trunk" in str(data(await tools.call("git.git-status", {"repo_path": str(tmp_path)})))
-            now = data(await tools.call("get_current_time", {"timezone": "Europe/Berlin"}))
+            assert "On branch trunk" in str(data(await call(tools, "git.git-status", {"repo_path": str(tmp_path)})))
+            now = data(await call(tools, "get_current_time", {"timezone": "Europe/Berlin"}))
     assert isinstance(now, dict)
     assert now["timezone"] == "Europe/Berlin"
 
@@ -61,17 +62,17 @@ async def test_everything_gives_structured_content_images_links_and_progress() -
 
     with anyio.fail_after(60):
         async with ToolsBridge([stdio("everything", npm_server("server-everything"))]) as tools:
-            weather = data(await tools.call("get-structured-content", {"location": "New York"}))
+            weather = data(await call(tools, "get-structured-content", {"location": "New York"}))
             assert isinstance(weather, dict)
             assert weather.keys() == {"temperature", "conditions", "humidity"}
-            picture = await tools.call("everything.get_tiny_image", {})
+            picture = await call(tools, "everything.get_tiny_image", {})
             assert isinstance(picture, ToolParts)
             assert [part.mime_type for part in picture.parts if isinstance(part, Media)] == ["image/png"]
-            links = await tools.call("get_resource_links", {"count": 2})
+            links = await call(tools, "get_resource_links", {"count": 2})
             assert isinstance(links, ToolParts)
             link = next(part for part in links.parts if isinstance(part, Link))
             assert isinstance(await tools.read_resource(link.server, link.uri), Media)
-            await tools.call("trigger_long_running_operation", {"duration": 0.1, "steps": 2}, on_progress=on_progress)
+            await call(tools, "trigger_long_running_operation", {"duration": 0.1, "steps": 2}, on_progress=on_progress)
     assert told == [1, 2]
 
 
@@ -79,9 +80,9 @@ async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
     await anyio.Path(tmp_path / "a.txt").write_text("hello")
     with anyio.fail_after(60):
         async with ToolsBridge([stdio("files", [*npm_server("server-filesystem"), str(tmp_path)])]) as tools:
-            assert "hello" in str(await tools.call("read_text_file", {"path": str(tmp_path / "a.txt")}))
+            assert "hello" in str(await call(tools, "read_text_file", {"path": str(tmp_path / "a.txt")}))
             with pytest.raises(DownstreamFailed, match="Access denied"):
-                await tools.call("read_text_file", {"path": "/etc/passwd"})
+                await call(tools, "read_text_file", {"path": "/etc/passwd"})
 
 
 async def test_only_reading_tools_of_the_file_server_are_there_where_only_those_are_wanted(tmp_path: Path) -> None:
@@ -100,8 +101,8 @@ async def test_a_graph_is_kept_by_the_memory_server(tmp_path: Path) -> None:
     ada: dict[str, JsonValue] = {"name": "Ada", "entityType": "person", "observations": ["counts"]}
     with anyio.fail_after(60):
         async with ToolsBridge([server]) as tools:
-            await tools.call("create_entities", {"entities": [ada]})
-            graph = data(await tools.call("read_graph", {}))
+            await call(tools, "create_entities", {"entities": [ada]})
+            graph = data(await call(tools, "read_graph", {}))
     assert isinstance(graph, dict)
     assert graph["entities"] == [ada]
 
@@ -110,7 +111,7 @@ async def test_duckdb_answers_queries() -> None:
     command = [*duckdb_command(), "--db-path", ":memory:", "--read-write"]
     with anyio.fail_after(300):
         async with ToolsBridge([stdio("duck", command)]) as tools:
-            found = await tools.call("execute_query", {"sql": "SELECT 40 + 2 AS answer"})
+            found = await call(tools, "execute_query", {"sql": "SELECT 40 + 2 AS answer"})
     assert "42" in str(found)
 
 
@@ -121,7 +122,7 @@ async def test_a_server_of_the_first_sdk_writes_rows_as_python_does(tmp_path: Pa
     spec = StdioServer(name="shop", command=command[0], args=tuple(command[1:]), literal=True)
     with anyio.fail_after(300):
         async with ToolsBridge([spec]) as tools:
-            assert data(await tools.call("read_query", {"query": "SELECT * FROM o"})) == [{"id": 1, "who": "Ada"}]
+            assert data(await call(tools, "read_query", {"query": "SELECT * FROM o"})) == [{"id": 1, "who": "Ada"}]
             assert 'list[{"id": int, "who": str}]' in await tools.describe("read_query")
 
 
@@ -165,7 +166,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
     spec = stdio("it", ["sh", "-c", f'echo $$ > "{pid_file}"; exec "$@"', "sh", *command])
     with anyio.fail_after(120):
         async with ToolsBridge([spec]) as tools:
-            before = await tools.call(tool, arguments)
+            before = await call(tools, tool, arguments)
             pid = int(await anyio.Path(pid_file).read_text())
             # Asleep it takes the call and does not answer.
             os.kill(pid, signal.SIGSTOP)
@@ -175,7 +176,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
                     await anyio.lowlevel.checkpoint()
                 await anyio.wait_all_tasks_blocked()
                 os.kill(pid, signal.SIGKILL)
-            after = await tools.call(tool, arguments)
+            after = await call(tools, tool, arguments)
             assert type(after) is type(before)
             assert int(await anyio.Path(pid_file).read_text()) != pid
 
@@ -183,7 +184,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
 async def expect_a_repeat_or_a_report(tools: ToolsBridge, name: str, arguments: Arguments) -> None:
     tool = tools.catalog.resolve(name)
     if tool.read_only or tool.idempotent:
-        await tools.call(name, arguments)
+        await call(tools, name, arguments)
         return
     with pytest.raises(DownstreamFailed, match="lost during the call, which may have had its effect"):
-        await tools.call(name, arguments)
+        await call(tools, name, arguments)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import anyio
 import pytest
+from tool_calls import call
 
 from codeact_bridges.errors import CallTimedOut, DownstreamFailed, UnknownTool
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -26,7 +27,7 @@ async def test_a_lazy_server_is_idle_until_one_of_its_tools_is_called(hostile: H
         async with ToolsBridge([lazy(hostile())]) as tools:
             assert await tools.wait_settled()
             assert [status.state for status in tools.statuses()] == ["idle"]
-            assert await tools.call("hostile.echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "hostile.echo", {"text": "hello"}) == Data("hello")
             assert [status.state for status in tools.statuses()] == ["ready"]
 
 
@@ -60,17 +61,17 @@ async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile)
         async with ToolsBridge([replace(hostile(), concurrent_calls=2)]) as tools:
             await tools.wait_settled()
             async with anyio.create_task_group() as calls:
-                calls.start_soon(tools.call, "hang", NOTHING)
+                calls.start_soon(call, tools, "hang", NOTHING)
                 # The second place sees the first taken. The third call would hang too, if it got one.
-                assert await tools.call("wait_until_hanging", {}) == Data("hanging")
-                calls.start_soon(tools.call, "hang", NOTHING)
+                assert await call(tools, "wait_until_hanging", {}) == Data("hanging")
+                calls.start_soon(call, tools, "hang", NOTHING)
                 await anyio.wait_all_tasks_blocked()
-                calls.start_soon(tools.call, "echo", {"text": "waits"})
+                calls.start_soon(call, tools, "echo", {"text": "waits"})
                 await anyio.wait_all_tasks_blocked()
                 assert tools.statuses()[0].calls == 2
                 calls.cancel_scope.cancel()
             assert tools.statuses()[0].calls == 0
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
@@ -78,14 +79,14 @@ async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
         spec = replace(hostile(call_timeout_s=60), tool_timeouts_s={"h*g": 0.2})
         async with ToolsBridge([spec]) as tools:
             with pytest.raises(CallTimedOut, match=r"no answer within 0\.2 s"):
-                await tools.call("hang", {})
+                await call(tools, "hang", {})
 
 
 async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed):
-                await tools.call("hostile.echo", {})
+                await call(tools, "hostile.echo", {})
             status = tools.statuses()[0]
             assert (status.state, status.circuit) == ("failed", "open")
             assert status.failures >= 1
@@ -102,6 +103,6 @@ async def test_a_tool_that_is_denied_does_not_exist_and_a_renamed_one_is_sent_by
     with anyio.fail_after(10):
         async with ToolsBridge([spec]) as tools:
             with pytest.raises(UnknownTool):
-                await tools.call("die", {})
-            assert await tools.call("say", {}) == Data("always this")
+                await call(tools, "die", {})
+            assert await call(tools, "say", {}) == Data("always this")
             assert "text" not in await tools.describe("say")

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from raw_http import HANG, Reply, answer, error, raw_server
+from tool_calls import call
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -38,10 +39,10 @@ async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the
         with anyio.fail_after(3):  # the SDK by itself takes 5 s for the first, and for ever for the second
             for _ in range(3):
                 async with anyio.create_task_group() as calls:
-                    calls.start_soon(tools.call, "hang", NOTHING)
+                    calls.start_soon(call, tools, "hang", NOTHING)
                     await hung.wait()
                     calls.cancel_scope.cancel()
-            assert await tools.call("echo", {}) == Data("echo")
+            assert await call(tools, "echo", {}) == Data("echo")
             while sum(message.get("method") == "notifications/cancelled" for message in server.heard) < 3:
                 await anyio.lowlevel.checkpoint()
 
@@ -58,7 +59,7 @@ async def test_a_call_that_meets_a_forgotten_session_is_made_again_in_a_new_one(
 
     with anyio.fail_after(10):
         async with raw_server(forget) as server, ToolsBridge([remote(server.url)]) as tools:
-            assert await tools.call("echo", {}) == Data("echo")
+            assert await call(tools, "echo", {}) == Data("echo")
             assert server.sessions == 2
 
 
@@ -77,8 +78,8 @@ async def test_an_answer_without_end_fails_its_call_and_nothing_else(piece: byte
     with anyio.fail_after(30):
         async with raw_server(flood) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match=reason):
-                await tools.call("flood", {})
-            assert await tools.call("echo", {}) == Data("echo")
+                await call(tools, "flood", {})
+            assert await call(tools, "echo", {}) == Data("echo")
             assert server.sessions == 1
 
 
@@ -90,12 +91,12 @@ async def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> No
     with anyio.fail_after(10):
         async with raw_server(bomb) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match="compressed"):
-                await tools.call("flood", {})
-            assert await tools.call("echo", {}) == Data("echo")
+                await call(tools, "flood", {})
+            assert await call(tools, "echo", {}) == Data("echo")
 
 
 async def test_a_server_that_refuses_everything_is_reported_with_its_status() -> None:
     with anyio.fail_after(10):
         async with raw_server(lambda _: Reply("403 Forbidden")) as server, ToolsBridge([remote(server.url)]) as tools:
             with pytest.raises(DownstreamFailed, match="HTTP 403 Forbidden"):
-                await tools.call("raw.echo", {})
+                await call(tools, "raw.echo", {})

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import anyio
 import pytest
+from tool_calls import call
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -39,10 +40,10 @@ def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_answer_of_too_many_parts_fails_its_call_unread_and_no_other(hostile: Hostile, line: str) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            first = await tools.call("pid", {})
+            first = await call(tools, "pid", {})
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
-                await tools.call("answer_raw", {"line": line % EMPTY_LISTS})
-            assert await tools.call("pid", {}) == first
+                await call(tools, "answer_raw", {"line": line % EMPTY_LISTS})
+            assert await call(tools, "pid", {}) == first
 
 
 @pytest.mark.usefixtures("few_parts")
@@ -60,8 +61,8 @@ async def test_any_other_message_of_too_many_parts_ends_the_connection_with_that
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
-                await tools.call("answer_raw", {"line": line % EMPTY_LISTS})
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+                await call(tools, "answer_raw", {"line": line % EMPTY_LISTS})
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 @pytest.mark.usefixtures("few_parts")
@@ -69,7 +70,7 @@ async def test_a_text_full_of_commas_is_one_part(hostile: Hostile) -> None:
     table = 'a, "b", [c]\n' * 2_000
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            assert await tools.call("echo", {"text": table}) == Data(table)
+            assert await call(tools, "echo", {"text": table}) == Data(table)
 
 
 def test_parts_are_counted_outside_of_strings_whatever_is_in_them() -> None:
@@ -89,8 +90,8 @@ async def test_an_answer_with_too_many_entries_fails_its_call(hostile: Hostile) 
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="more than 10,000 entries in 'content'"):
-                await tools.call("answer_raw", {"line": line})
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+                await call(tools, "answer_raw", {"line": line})
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_a_message_of_too_many_bytes_ends_the_connection_with_that_reason(
@@ -100,7 +101,7 @@ async def test_a_message_of_too_many_bytes_ends_the_connection_with_that_reason(
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it sent a message of more than 4,000,000 bytes"):
-                await tools.call("endless_line", {})
+                await call(tools, "endless_line", {})
 
 
 @pytest.mark.parametrize("garbage", ["x\n", "\n", '["not", "an", "object"]\n', '{"not": "MCP"}\n'])
@@ -110,8 +111,8 @@ async def test_a_server_that_prints_only_garbage_loses_its_connection_and_its_ca
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match="it printed more than 1,000 lines in a row that are not MCP"):
-                await tools.call("answer_raw", {"line": garbage * 1_001})
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+                await call(tools, "answer_raw", {"line": garbage * 1_001})
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
 async def test_a_server_that_prints_a_little_garbage_with_every_answer_is_listened_to_for_ever(
@@ -120,8 +121,8 @@ async def test_a_server_that_prints_a_little_garbage_with_every_answer_is_listen
     line = "debug\n" * 600 + '{"jsonrpc": "2.0", "id": ID, "result": {"content": []}}'
     with anyio.fail_after(10), caplog.at_level(logging.WARNING):
         async with ToolsBridge([hostile()]) as tools:
-            first = await tools.call("pid", {})
+            first = await call(tools, "pid", {})
             for _ in range(3):
-                assert await tools.call("answer_raw", {"line": line}) == Data(None)
-            assert await tools.call("pid", {}) == first
+                assert await call(tools, "answer_raw", {"line": line}) == Data(None)
+            assert await call(tools, "pid", {}) == first
     assert caplog.text.count("prints what is not MCP: 'debug'") == 1

@@ -1,0 +1,138 @@
+"""Runs programs as their orders say: in a sandbox of the pool or of a session, with what their clients may use."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+from opentelemetry import trace
+
+from codeact_bridges.approval.policy import Grants, Policy
+from codeact_bridges.errors import SandboxError
+from codeact_bridges.limits import Limits
+from codeact_bridges.runs.execute import Workers, run_program
+from codeact_bridges.runs.guest_host import Bridges
+from codeact_bridges.runs.handle import RunHandle, RunOrder
+from codeact_bridges.runs.observer import RunObserver, RunRecorder
+from codeact_bridges.runs.registry import RunRegistry
+from codeact_bridges.runs.result_store import ResultStore, shortened
+from codeact_bridges.runs.sessions import Sessions
+from codeact_bridges.sandbox.pool import Pool
+from codeact_bridges.values import Failure, ResultLink, RunResult
+
+MAX_CLIENTS_REMEMBERED = 1_000
+"""Clients whose users' permissions are remembered. The one that has been away longest is forgotten."""
+
+tracer = trace.get_tracer("codeact-mcp")
+
+
+class RunService:
+    """Puts together what each run needs."""
+
+    def __init__(
+        self,
+        bridges: Bridges,
+        pool: Pool,
+        sessions: Sessions,
+        registry: RunRegistry,
+        *,
+        limits: Limits,
+        policy: Policy,
+        recorder: RunRecorder | None,
+    ) -> None:
+        """Without a `recorder`, runs are not recorded."""
+        self._bridges, self._pool, self._sessions, self._registry = bridges, pool, sessions, registry
+        self._limits, self._policy, self._recorder = limits, policy, recorder
+        self.results = ResultStore(limits.kept_bytes, message_bytes=limits.message_bytes)
+        self._grants: OrderedDict[str, Grants] = OrderedDict()
+
+    def begin(self, order: RunOrder) -> RunHandle:
+        """Begin a run. It goes on when the caller goes away.
+
+        Raises:
+            TooBusy: there are too many runs.
+        """
+        grants = self._grants_of(order.owner) if order.remember_grants else Grants()
+        handle = RunHandle(order, self._limits, self._policy, grants)
+        self._registry.begin(handle, self._execute)
+        return handle
+
+    async def run(self, code: str, timeout_s: float | None = None, observer: RunObserver | None = None) -> RunResult:
+        """Run one of the operator's own programs, from a terminal. Nobody can be asked."""
+        handle = RunHandle(RunOrder(owner="operator", code=code, timeout_s=timeout_s), self._limits, self._policy)
+        handle.observers += [observer] if observer is not None else []
+        return await self._execute(handle)
+
+    def knows_session(self, owner: str, name: str, *, shared: bool) -> bool:
+        """Whether there is such a session, or was one that was lost."""
+        return self._sessions.knows(_session_owner(owner, name, shared=shared), name)
+
+    async def _execute(self, handle: RunHandle) -> RunResult:
+        """Execute a run, traced and recorded however it ends."""
+        with _traced(handle) as trace_result:
+            try:
+                result = await self._execute_in_sandbox(handle)
+            except SandboxError as exc:
+                result = _not_run("refused", str(exc))
+            trace_result(result)
+        if self._recorder is not None:
+            await self._recorder.record(handle.public_id, handle.owner, handle.order.code, result)
+        return result
+
+    async def _execute_in_sandbox(self, handle: RunHandle) -> RunResult:
+        """Choose the sandbox and the bridges. A stop while the run waits for its turn ends the wait."""
+        order = handle.order
+        with handle.deadline.before():
+            if order.session is None:
+                return await self._execute_with(handle, self._pool, self._bridges)
+            owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
+            async with self._sessions.use(owner, order.session, reset=order.reset) as session:
+                result = await self._execute_with(handle, session, replace(self._bridges, configured=session.bridges()))
+                return replace(result, session=order.session, session_state=session.state)
+        return _not_run("cancelled", "stopped on request before it began")
+
+    async def _execute_with(self, handle: RunHandle, workers: Workers, bridges: Bridges) -> RunResult:
+        """Run the program; store what is too long for the client."""
+        owner = handle.owner
+        own = replace(bridges, configured=(*bridges.configured, self.results.bridge(owner)))
+        result = await run_program(handle, workers, own, self._limits)
+
+        def store(what: str, mime_type: str, text: str) -> ResultLink | None:
+            return self.results.store(owner, what, mime_type, text)
+
+        return shortened(result, self._limits.output_bytes, store)
+
+    def _grants_of(self, owner: str) -> Grants:
+        grants = self._grants.setdefault(owner, Grants())
+        self._grants.move_to_end(owner)
+        while len(self._grants) > MAX_CLIENTS_REMEMBERED:
+            self._grants.popitem(last=False)
+        return grants
+
+
+@contextmanager
+def _traced(handle: RunHandle) -> Generator[Callable[[RunResult], None]]:
+    """Put an OpenTelemetry span around a run. Yields the function that gets its result."""
+    with tracer.start_as_current_span(
+        "codeact run", attributes={"codeact.run": handle.public_id}, record_exception=False
+    ) as span:
+
+        def trace_result(result: RunResult) -> None:
+            span.set_attribute("codeact.engine", result.engine)
+            span.set_attribute("codeact.tool_calls", len(result.calls))
+            span.set_attribute("codeact.outcome", result.failure.kind if result.failure is not None else "ended")
+            if result.failure is not None:
+                span.set_status(trace.StatusCode.ERROR)
+
+        yield trace_result
+
+
+def _session_owner(owner: str, name: str, *, shared: bool) -> str:
+    """Return whose a session is. Where clients share an owner, the session's name, which nobody can guess, tells them
+    apart."""
+    return f"{owner} {name}" if shared else owner
+
+
+def _not_run(kind: Literal["refused", "cancelled"], why: str) -> RunResult:
+    return RunResult("none", "nothing was run", 0.0, failure=Failure(kind, why))

@@ -1,0 +1,118 @@
+"""One run as its client's requests see it: its output, its questions and the answers to them."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+from run_handles import QUESTION, a_run
+
+from codeact_bridges.approval.request import ApprovalChoice
+from codeact_bridges.errors import ToolError
+from codeact_bridges.runs.handle import MAX_CLIENT_REQUESTS, PendingQuestion, RunHandle
+from codeact_bridges.runs.observer import RunEvent
+from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
+from codeact_bridges.values import CallProgress, CallRecord, Output, Printed, RunResult
+
+GUARD_S = 5
+
+
+async def test_output_is_handed_over_once() -> None:
+    handle = a_run()
+    handle.notify(Printed("stdout", "a"))
+    first = handle.read()
+    handle.notify(Printed("stdout", "b"))
+
+    assert first == Output((Printed("stdout", "a"),))
+    assert handle.unread_part(Output((Printed("stdout", "ab"),))) == Output((Printed("stdout", "b"),))
+
+
+async def test_every_observer_gets_every_event() -> None:
+    handle = a_run()
+    events: list[RunEvent] = []
+    handle.observers += [events.append, events.append]
+    call = CallRecord("shop.look", "ok", 0, 0)
+    handle.notify(Printed("stdout", "a"))
+    progress = CallProgress("shop.look", 1, None, "looking")
+    handle.notify(progress)
+    handle.notify(call)
+
+    assert events == [Printed("stdout", "a")] * 2 + [progress] * 2 + [call] * 2
+    assert handle.calls == 1
+
+
+async def ask_and(handle: RunHandle, act: Callable[[PendingQuestion], Awaitable[None] | None]) -> ApprovalChoice | None:
+    """Let the run ask, and `act` handle the question. Returns the answer that the run gets."""
+    given: list[ApprovalChoice | None] = []
+
+    async def ask() -> None:
+        given.append(await handle.ask(QUESTION))
+
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            pending = await handle.next(60)
+            assert isinstance(pending, PendingQuestion)
+            done = act(pending)
+            if done is not None:
+                await done
+    return given[0]
+
+
+async def test_a_question_waits_for_the_answer_that_is_meant_for_it() -> None:
+    handle = a_run()
+
+    def act(pending: PendingQuestion) -> None:
+        assert handle.pending_question("an old question") is None
+        assert handle.pending_question(pending.id) is pending
+        pending.answer("once")
+        pending.answer("session")
+
+    assert await ask_and(handle, act) == "once"
+    assert not handle.is_asking
+
+
+async def test_no_answer_in_time_is_a_no() -> None:
+    async def wait_until_over(pending: PendingQuestion) -> None:
+        await pending.over.wait()
+
+    assert await ask_and(a_run(ask_timeout_s=0.01), wait_until_over) == "no"
+
+
+async def test_a_client_that_cannot_ask_its_user_is_not_asked() -> None:
+    assert await a_run(serves=frozenset()).ask(QUESTION) is None
+
+
+async def test_servers_requests_to_the_client_are_limited_in_one_run() -> None:
+    handle = a_run(ask_timeout_s=0.001)
+    question = ClientRequest("shop", "drop", "form", {})
+    for _ in range(MAX_CLIENT_REQUESTS):
+        await handle.forward(question)
+    with pytest.raises(ToolError, match="20 questions in this run"):
+        await handle.forward(question)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [("form", {"action": "cancel"}), ("url", {"action": "cancel"}), ("sampling", None), ("roots", None)],
+)
+async def test_a_servers_request_without_an_answer_in_time_ends(kind: ClientRequestKind, given: object) -> None:
+    handle = a_run(ask_timeout_s=0.01)
+    question = ClientRequest("shop", "drop", kind, {})
+    if given is not None:
+        assert await handle.forward(question) == given
+    else:
+        with pytest.raises(ToolError, match=r"shop\.drop: the client did not answer its question"):
+            await handle.forward(question)
+
+
+async def test_the_question_about_a_cancelled_call_is_withdrawn() -> None:
+    handle = a_run()
+    pending: RunResult | PendingQuestion | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(handle.ask, QUESTION)
+        pending = await handle.next(60)
+        tasks.cancel_scope.cancel()
+
+    assert isinstance(pending, PendingQuestion)
+    assert pending.over.is_set()
+    assert not handle.is_asking
