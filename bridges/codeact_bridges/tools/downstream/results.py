@@ -23,6 +23,7 @@ from mcp.types import (
     TextContent,
     TextResourceContents,
 )
+from pydantic_core import PydanticSerializationError, to_json
 
 from codeact_bridges.errors import DownstreamFailed
 from codeact_bridges.text import lines
@@ -64,17 +65,34 @@ def _value_and_size(tool: CatalogTool, result: CallToolResult, limit_bytes: int)
     if wrapped_result(tool.output_schema) is not None:
         structured = _unwrapped(structured)
     try:
-        size = len(_STRICT_JSON.encode(structured).encode())
+        encoded = _encoded(structured)
     except (ValueError, RecursionError) as exc:
-        # Text, if the server sent both, still says exactly what it meant.
+        # Text, if the server sent both, still has exactly what the server meant.
         if any(isinstance(part, TextContent) for part in result.content):
             return _from_content(tool, result.content, limit_bytes)
-        raise ValueError(f"JSON cannot say what it holds: {_why(exc)}") from exc
+        raise ValueError(f"JSON cannot carry it: {_why(exc)}") from exc
+    data, size = Data(structured, encoded.decode()), len(encoded)
     media = [_part(tool.server, part, _as_it_is) for part in result.content if not isinstance(part, TextContent)]
     if not media:
-        return Data(structured), size
+        return data, size
     # Pictures are not in the structured part, and are what the tool was called for.
-    return ToolParts((Data(structured), *(value for value, _ in media))), size + sum(size for _, size in media)
+    return ToolParts((data, *(value for value, _ in media))), size + sum(size for _, size in media)
+
+
+def _encoded(value: JsonValue) -> bytes:
+    """Encode `value` as JSON. This is the only time that it is encoded: the reply to the guest carries the text.
+
+    Raises:
+        ValueError: JSON cannot carry the value.
+    """
+    try:
+        encoded = to_json(value, inf_nan_mode="constants")
+    except PydanticSerializationError:  # an unpaired surrogate, which the next line names, or over 255 levels
+        _STRICT_JSON.encode(value).encode()
+        raise ValueError("too many levels of nesting") from None
+    if b"NaN" in encoded or b"Infinity" in encoded:  # as a number, or inside a string
+        _STRICT_JSON.encode(value)
+    return encoded
 
 
 def _unwrapped(value: JsonValue) -> JsonValue:
