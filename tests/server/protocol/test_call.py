@@ -331,6 +331,6 @@ async def test_a_bug_in_the_server_is_an_internal_error_without_detail(
 
     assert failed
     assert (
-        text == "[failed] internal error, of which the server's log has the details. The program may have run in part"
+        text == "[failed] internal error; the server's log has the details. Part of the program may have run"
     )
     assert "a secret detail" in caplog.text

@@ -65,7 +65,7 @@ def test_an_invalid_slice_is_an_error(store: ResultStore, query: str) -> None:
 @pytest.mark.parametrize("uri", ["result://nothing", "file:///etc/passwd", "result:", "", "result://x/../y", "%00"])
 def test_a_uri_without_a_stored_result_is_not_found(store: ResultStore, uri: str) -> None:
     put(store, "mine")
-    with pytest.raises(MCPError, match="nothing is kept as") as caught:
+    with pytest.raises(MCPError, match="there is no stored result") as caught:
         read(store, uri)
 
     assert caught.value.error.code == resources.RESOURCE_NOT_FOUND
@@ -75,7 +75,7 @@ def test_another_client_can_neither_read_nor_list_a_result(store: ResultStore) -
     uri = put(store, "mine")
 
     assert resources.listed(store, "you").resources == []
-    with pytest.raises(MCPError, match="nothing is kept as"):
+    with pytest.raises(MCPError, match="there is no stored result"):
         read(store, uri, owner="you")
 
 

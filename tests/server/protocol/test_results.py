@@ -44,7 +44,7 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
         ),
         (
             result(
-                value=Value("json", "[1", 500), kept=(ResultLink("result://x", "the whole value", "text/plain", 502),)
+                value=Value("json", "[1", 500), stored=(ResultLink("result://x", "the whole value", "text/plain", 502),)
             ),
             (
                 "[1\n[500 more bytes were cut: return less, or a summary]\n--\n"

@@ -5,6 +5,8 @@ written as an underscore, so that every tool has a name that is a Python identif
 """
 
 import difflib
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -63,6 +65,12 @@ class CatalogTool:
     def own_name(self) -> str:
         """As the server spells it: this is what is sent."""
         return self.sent_as or self.name
+
+    @cached_property
+    def schema_digest(self) -> str:
+        """Twelve hexadecimal digits that stand for the input schema."""
+        schema = json.dumps(self.input_schema, sort_keys=True, default=repr)
+        return hashlib.sha256(schema.encode(errors="replace")).hexdigest()[:12]
 
     @cached_property
     def signature(self) -> Signature:

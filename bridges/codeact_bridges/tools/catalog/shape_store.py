@@ -5,7 +5,6 @@ Written a moment after something new was seen, whole or not at all. Several of o
 adds what it saw to what it finds there.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -86,8 +85,7 @@ class ShapeStore:
 def _key(tool: CatalogTool) -> str:
     """Its arguments are part of what it is: another server of the same name has other tools, or tools that take other
     arguments."""
-    schema = json.dumps(tool.input_schema, sort_keys=True, default=repr)
-    return f"{tool.server}.{tool.own_name}#{hashlib.sha256(schema.encode(errors='replace')).hexdigest()[:12]}"
+    return f"{tool.server}.{tool.own_name}#{tool.schema_digest}"
 
 
 def _text(shapes: Mapping[str, Shape]) -> str:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import anyio
 import pytest
+from tool_calls import call
 
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import StdioServer
@@ -66,7 +67,7 @@ async def test_a_disk_that_takes_nothing_holds_up_no_call_and_what_was_dropped_i
 ) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([hostile("--start", "cry")], log_dir=slow_disk.parent) as tools:
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
             reader = os.open(slow_disk, os.O_RDWR | os.O_NONBLOCK)
             received = b""
             while received.count(b"x") + dropped_in(received) < WRITTEN_BY_CRY:
@@ -110,7 +111,7 @@ async def test_a_file_that_cannot_be_written_is_told_once_and_stops_nobody(
     (not_a_folder := tmp_path / "file").write_text("")
     with anyio.fail_after(10), caplog.at_level(logging.WARNING):
         async with ToolsBridge([hostile("--start", "cry")], log_dir=not_a_folder) as tools:
-            assert await tools.call("echo", {"text": "hello"}) == Data("hello")
+            assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
     assert caplog.text.count(f"no longer writing {not_a_folder / 'hostile.log'}") == 1
 
 
