@@ -53,9 +53,9 @@ async def test_of_two_clients_with_sessions_neither_reaches_what_is_the_others(s
 
             _, text = await execute(mine, "'x' * 5_000")
             uri = text.partition('load_result("')[2].partition('"')[0]
-            assert "nothing is kept as" in (await execute(yours, f"load_result({uri!r})"))[1]
+            assert "there is no stored result" in (await execute(yours, f"load_result({uri!r})"))[1]
             assert (await yours.list_resources()).resources == []
-            with pytest.raises(Exception, match="nothing is kept as"):
+            with pytest.raises(Exception, match="there is no stored result"):
                 await yours.read_resource(uri)
             assert await execute(mine, f"len(load_result({uri!r}))") == (False, "5000")
             assert (await execute(mine, run=handle, cancel=True))[1] == "[failed] stopped on request"

@@ -330,7 +330,5 @@ async def test_a_bug_in_the_server_is_an_internal_error_without_detail(
             failed, text = await execute(client, "1")
 
     assert failed
-    assert (
-        text == "[failed] internal error; the server's log has the details. Part of the program may have run"
-    )
+    assert text == "[failed] internal error; the server's log has the details. Part of the program may have run"
     assert "a secret detail" in caplog.text
