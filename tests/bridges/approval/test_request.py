@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeact_bridges.approval.request import MAX_ARGUMENTS_BYTES, MAX_LINE_BYTES, ApprovalRequest, approval_request
+from codeact_bridges.approval.request import (
+    MAX_ARGUMENTS_BYTES,
+    MAX_LINE_BYTES,
+    MAX_VALUE_BYTES,
+    ApprovalRequest,
+    approval_request,
+)
 from codeact_bridges.values import JsonValue
 
 CODE = "a = 1\n    call_tool('shop.drop', item=a)\nb = 2\n"
@@ -93,10 +99,16 @@ def test_what_is_no_secret_stays() -> None:
     assert json.loads(asked(arguments).arguments) == arguments
 
 
-def test_a_secret_at_the_place_where_a_text_is_cut_is_not_shown_by_half() -> None:
-    text = "x" * 280 + " sk-" + "s" * 60
+@pytest.mark.parametrize("shown", [3, 7, 20])
+def test_no_part_of_a_secret_is_shown_where_a_text_is_cut_within_it(shown: int) -> None:
+    """However little of the secret is in the part that is kept: 3 characters of it do not look like one any more."""
+    secret = " ghp_" + "A" * 36
 
-    assert "sss" not in asked({"text": text}).arguments
+    arguments = asked({"text": "x" * (MAX_VALUE_BYTES - len(" ghp_") - shown) + secret}).arguments
+    line = asked({}, code="x" * (MAX_LINE_BYTES - len(" ghp_") - shown) + secret, line=1).line
+
+    assert "ghp_" not in arguments
+    assert "ghp_" not in line
 
 
 def test_no_character_of_the_arguments_can_turn_the_text_around() -> None:
