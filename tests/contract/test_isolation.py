@@ -2,6 +2,7 @@
 
 import anyio
 from lab import Lab
+from meeting import Meeting
 
 LEAVE = """
     import builtins, json, os, random, sys, types, decimal, logging
@@ -67,11 +68,12 @@ async def test_a_seeded_generator_gives_the_same_numbers_everywhere(lab: Lab) ->
 
 
 async def test_two_runs_at_the_same_time_do_not_see_each_other(lab: Lab) -> None:
+    meeting = Meeting(size=2)
     found: list[object] = []
 
     async def run(n: int) -> None:
-        program = f"import builtins, time; builtins.mine = {n}\ntime.sleep(0.05)\nbuiltins.mine"
-        found.append(await lab.value(program))
+        program = f"import builtins; builtins.mine = {n}\ncall_tool('meet')\nbuiltins.mine"
+        found.append(await lab.value(program, meeting.tools))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, 1)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import anyio
 import pytest
 from lab import Lab, stdout
+from meeting import Meeting
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.testing import ScriptedTools, echo
@@ -180,15 +181,25 @@ async def test_memory_that_runs_out_is_a_memory_error_or_an_end_that_says_so(lab
 
 
 async def test_others_do_not_notice_a_run_that_dies(lab: Lab) -> None:
+    meeting, dead = Meeting(size=2), anyio.Event()
     results: list[object] = []
 
+    async def outlive(_: Mapping[str, JsonValue]) -> ToolValue:
+        await dead.wait()
+        return Data("outlived it")
+
+    tools = ScriptedTools({**meeting.tools.scripts, "t.outlive": outlive})
+
     async def well() -> None:
-        results.append(await lab.value("import time\nfor _ in range(5): time.sleep(0.02)\n'well'"))
+        results.append(await lab.value("call_tool('meet')\ncall_tool('outlive')", tools))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(well)
-        await lab.run("import os; os._exit(9)")
-    assert results == ["well"]
+        died = await lab.run("call_tool('meet')\nimport os; os._exit(9)", tools)
+        dead.set()
+    assert died.failure is not None
+    assert died.failure.kind == "died"
+    assert results == ["outlived it"]
 
 
 def lab_can_raise(lab: Lab) -> bool:
