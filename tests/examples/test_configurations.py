@@ -52,7 +52,7 @@ def test_given_a_clients_file_itself_we_leave_ourselves_out(name: str) -> None:
     config = load(EXAMPLES / "clients" / name, {})
 
     assert config.servers == ()
-    assert "codeact: left out: it is codeact-mcp itself" in config.notes[0]
+    assert "codeact: skipped: it is codeact-mcp itself" in config.notes[0]
 
 
 def test_the_example_configuration_is_read_with_three_servers_and_no_notes() -> None:

@@ -1,1 +1,1 @@
-"""The configuration file, parsed once and whole."""
+"""The configuration file: read once at start, and checked as a whole."""

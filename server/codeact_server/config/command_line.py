@@ -1,6 +1,7 @@
-"""Which program a command line starts, once `npx`, `uvx`, `python -m`, `docker run` and their like are looked through.
+"""Find the program that a command line starts behind launchers such as `npx`, `uvx`, `python -m` or `docker run`.
 
-A guess from words alone, good for a name and for recognising ourselves. Decides only: nothing is looked up or run.
+A guess from the words alone, good enough for a name and for recognising codeact-mcp itself. Nothing is looked up or
+run.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 MAX_NAME_LENGTH = 64
-"""Characters of a server's name, which stands in front of each of its tools' names: `server.tool`."""
+"""Characters of a server's name, the prefix of each of its tools' names: `server.tool`."""
 
 _LAUNCHERS = {
     **dict.fromkeys(["npx", "uvx", "bunx", "pnpx", "node", "tsx", "env", "sudo", "wsl", "py", "cmd"], frozenset[str]()),
@@ -19,47 +20,46 @@ _LAUNCHERS = {
     **dict.fromkeys(["docker", "podman"], frozenset({"run", "container"})),
     **dict.fromkeys(["mcp", "fastmcp"], frozenset({"run", "dev"})),
 }
-"""Programs that start another one, and their own words that may stand in front of it."""
+"""Programs that start another program, with their subcommands that may precede it."""
 
 _TAKE_A_VALUE = re.compile(
     r"--(from|with|with-editable|with-requirements|python|package|spec|directory|project|prefix|index|index-url"
     r"|extra-index-url|env-file|env|volume|mount|name|network|workdir|user|entrypoint|platform|require|import|loader"
     r"|distribution)|-[pevwurmd]"
 )
-"""Options of launchers whose value is the next word."""
+"""Launcher options whose value is the next word."""
 
 _PYTHON_TAKES_A_VALUE = re.compile("-[XW]")
 
-_TELL_NOTHING = frozenset({"index", "main", "server", "__main__", "cli", "app", "run", "start"})
-_FOLDERS_TELL_NOTHING = frozenset({"build", "dist", "src", "lib", "bin", "out", ".", "..", "/"})
+_GENERIC_NAMES = frozenset({"index", "main", "server", "__main__", "cli", "app", "run", "start"})
+_GENERIC_FOLDERS = frozenset({"build", "dist", "src", "lib", "bin", "out", ".", "..", "/"})
 
 
 def is_ourselves(argv: Sequence[str]) -> bool:
-    """Whether this command line starts codeact-mcp, which would then start itself for ever."""
+    """Whether this command line starts codeact-mcp, which would then start itself endlessly."""
     program = program_of(argv)
     return _bare(program).replace("_", "-") == "codeact-mcp" or program.split(".")[0] == "codeact_server"
 
 
 def name_of(argv: Sequence[str]) -> str:
-    """A short name for the server that this command line starts: `npx -y @acme/server-foo@2` is `foo`."""
+    """Return a short name for the server that this command line starts: `npx -y @acme/server-foo@2` gives `foo`."""
     program = program_of(argv)
     name = _bare(program)
-    if name in _TELL_NOTHING:
+    if name in _GENERIC_NAMES:
         folders = PurePosixPath(program.replace("\\", "/")).parent.parts
-        name = next((part for part in reversed(folders) if part not in _FOLDERS_TELL_NOTHING), name)
+        name = next((part for part in reversed(folders) if part not in _GENERIC_FOLDERS), name)
     shorter = re.sub(r"^(mcp[-_.]server[-_.]|server[-_.]|mcp[-_.])", "", name)
     shorter = re.sub(r"([-_.]mcp[-_.]server|[-_.]server[-_.]mcp|[-_.]server|[-_.]mcp)$", "", shorter)
     return usable_name(shorter) or "server"
 
 
 def usable_name(name: str) -> str:
-    """`name` as it stands in front of a tool's name: letters, digits, `-`, `_`. Empty if nothing of it can stay."""
-    kept = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFKC", name))
-    return kept.strip("_-")
+    """Return `name` reduced to letters, digits, `-` and `_`, fit to precede a tool's name. May be empty."""
+    return re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFKC", name)).strip("_-")
 
 
 def program_of(argv: Sequence[str]) -> str:
-    """The first word that is a program in its own right: a path, a package, an image or a module."""
+    """Return the first word that is not a launcher: a path, a package, an image or a module."""
     words = list(argv)
     while words:
         program, rest = words[0], words[1:]
@@ -85,7 +85,7 @@ def _behind_options(
     module: bool = False,
     valued: re.Pattern[str] = _TAKE_A_VALUE,
 ) -> list[str]:
-    """`words` from the first that is neither an option, an option's value, an assignment nor one of `own`."""
+    """Return `words` from the first that is no option, option value, assignment or launcher subcommand (`own`)."""
     position = 0
     while position < len(words):
         word = words[position]
@@ -101,20 +101,20 @@ def _behind_options(
 
 
 def _shell_words(words: list[str]) -> list[str]:
-    """The last command in what a shell is told to run with `-c`, or the script that it is given."""
+    """Return the last command in a shell's `-c` argument, or the script that the shell runs."""
     for position, word in enumerate(words[:-1]):
         if re.fullmatch(r"-[a-z]*c", word):
             last = re.split(r"&&|\|\||;|\n", words[position + 1].strip(" ;\n"))[-1]
             try:
                 split = shlex.split(last)
-            except ValueError:  # an open quote
+            except ValueError:  # an unclosed quote
                 return []
             return _behind_options(split, frozenset({"exec"}))
     return _behind_options(words)
 
 
 def _bare(program: str) -> str:
-    """`program` without folder, scope, version, extras, tag and suffix."""
+    """Return `program` without folder, scope, version, extras, tag and suffix."""
     name = re.split(r"[/\\]", program.rstrip("/\\"))[-1]
     name = re.split(r"(?<=.)[@:\[=<>~!]", name)[0]
     return re.sub(r"\.(exe|cmd|bat|py|pyz|js|mjs|cjs|ts|mts|sh|jar|git)$", "", name, flags=re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""A configuration file as plain data in which every value knows its place.
+"""A configuration file as plain data in which every value knows its key.
 
-Reads, decodes and parses; what the values mean is decided in `config.py` and `dialects.py`. Errors name a value's
-place and what is wrong with it, never the value: it may be a secret.
+Reads, decodes and parses. `load.py` and `dialects.py` interpret the values. Errors name the key and the problem, never
+the value: it may be a secret.
 """
 
 import json
@@ -19,14 +19,14 @@ from codeact_bridges.values import JsonValue
 from codeact_server.config.jsonc import without_comments
 
 MAX_FILE_BYTES = 4_000_000
-"""Largest file that is read. `~/.claude.json`, which also holds histories, is the largest in use: up to some MB."""
+"""Maximum file size. The largest file in use is `~/.claude.json`, which also stores histories: up to some MB."""
 
 Key: TypeAlias = tuple[str | int, ...]
-"""A value's place: the keys and indices that lead to it."""
+"""The position of a value: the keys and indices that lead to it."""
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. Its text is one line: file, key, reason. Still usable: nothing has started."""
+    """The configuration cannot be used. The message is one line: file, key, reason. Nothing has been started."""
 
     def __init__(self, file: str, key: str, reason: str) -> None:
         super().__init__(": ".join(escaped(part) for part in (file, key, reason) if part))
@@ -35,23 +35,23 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value in a configuration file: reads itself as one type, or raises `ConfigError` with its place."""
+    """One value in a configuration file. Its methods return it as one type, or raise `ConfigError` with its key."""
 
     file: str
     key: Key
     value: object = field(repr=False)
 
     def error(self, reason: str) -> ConfigError:
-        return ConfigError(self.file, written(self.key), reason)
+        return ConfigError(self.file, key_text(self.key), reason)
 
     def table(self) -> "dict[str, Node]":
-        """The entries, without those that are null: JSON writers use it for what is not there."""
+        """The entries, without those that are null: JSON writers use null for a missing value."""
         value = self.value
         if not isinstance(value, dict):
             raise self.error(f"must be a table, not {_kind(value)}")
         entries = cast("dict[str, object]", value)
-        if isinstance(entries, _JsonObject) and entries.twice is not None:
-            raise self.child(entries.twice, None).error("written twice")
+        if isinstance(entries, _JsonObject) and entries.duplicate is not None:
+            raise self.child(entries.duplicate, None).error("is defined twice")
         return {key: self.child(key, value) for key, value in entries.items() if value is not None}
 
     def items(self) -> "list[Node]":
@@ -68,11 +68,11 @@ class Node:
         if not isinstance(self.value, str):
             raise self.error(f"must be text, not {_kind(self.value)}")
         if "\0" in self.value or _is_broken(self.value):
-            raise self.error("holds a NUL or half a surrogate pair, which no program or server can be given")
+            raise self.error("contains a NUL or an unpaired surrogate, which no program or server can be given")
         return self.value
 
     def scalar(self) -> str:
-        """Text, or a number or truth written as text: people write `PORT = 8080` for an environment variable."""
+        """Text; also a number or a boolean, as text: people write `PORT = 8080` for an environment variable."""
         match self.value:
             case bool():
                 return str(self.value).lower()
@@ -94,7 +94,7 @@ class Node:
         return float(self.value)
 
     def plain(self) -> JsonValue:
-        """Everything below as plain JSON data, checked for what JSON readers disagree on."""
+        """The whole value as plain JSON data, without numbers and text on which JSON readers disagree."""
         match self.value:
             case dict():
                 return {key: node.plain() for key, node in self.table().items()}
@@ -105,7 +105,7 @@ class Node:
             case float() if not math.isfinite(self.value):
                 raise self.error("must be a finite number")
             case int() if abs(self.value) >= 1 << 63:
-                raise self.error("too large a number")
+                raise self.error("is too large a number")
             case None | bool() | int() | float():
                 return self.value
             case _:
@@ -113,22 +113,22 @@ class Node:
 
 
 def read(path: Path, shown: str) -> Node:
-    """The root table of the file at `path`, which messages call `shown`."""
+    """Read the file at `path` and return its root table. Messages call the file `shown`."""
     parsers = {".toml": _parse_toml, ".json": _parse_json, ".jsonc": _parse_json}
     if (parse := parsers.get(path.suffix.lower())) is None:
-        raise ConfigError(shown, "", "its name must end in .toml or .json, which says how to read it")
+        raise ConfigError(shown, "", "the file name must end in .toml, .json or .jsonc")
     text = _text_of(path, shown)
     try:
         root = Node(shown, (), parse(text, shown))
     except RecursionError:
-        raise ConfigError(shown, "", "nested too deeply") from None
+        raise ConfigError(shown, "", "is nested too deeply") from None
     if not isinstance(root.value, dict):
-        raise ConfigError(shown, "", f"must hold a table at the top level, not {_kind(root.value)}")
+        raise ConfigError(shown, "", f"must contain a table at the top level, not {_kind(root.value)}")
     return root
 
 
-def written(key: Key) -> str:
-    """A place the way TOML and JavaScript write it: `mcpServers.github.args[1]`."""
+def key_text(key: Key) -> str:
+    """Return `key` as TOML and JavaScript write it: `mcpServers.github.args[1]`."""
     text = ""
     for part in key:
         if isinstance(part, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,200}", part):
@@ -141,21 +141,21 @@ def written(key: Key) -> str:
 def _text_of(path: Path, shown: str) -> str:
     try:
         mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):  # opening a FIFO would wait for ever
+        if not stat.S_ISREG(mode):  # opening a FIFO would block
             raise ConfigError(shown, "", "is a directory" if stat.S_ISDIR(mode) else "is not a regular file")
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
         raise ConfigError(shown, "", (exc.strerror or str(exc)).lower()) from exc
     except ValueError as exc:  # a NUL in the path
-        raise ConfigError(shown, "", "not a usable path") from exc
+        raise ConfigError(shown, "", "is not a valid path") from exc
     if len(data) > MAX_FILE_BYTES:
-        raise ConfigError(shown, "", f"larger than {MAX_FILE_BYTES:,} bytes")
+        raise ConfigError(shown, "", f"is larger than {MAX_FILE_BYTES:,} bytes")
     try:
-        return data.decode("utf-8-sig")  # Windows editors put a byte order mark in front
+        return data.decode("utf-8-sig")  # Windows editors add a byte order mark
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(shown, f"line {line}", "not UTF-8 text") from exc
+        raise ConfigError(shown, f"line {line}", "is not UTF-8 text") from exc
 
 
 def _parse_toml(text: str, shown: str) -> object:
@@ -164,20 +164,20 @@ def _parse_toml(text: str, shown: str) -> object:
     except ValueError as exc:
         reason, _, place = str(exc).partition(" (at line ")
         place = f"line {place.removesuffix(')')}" if place else ""
-        raise ConfigError(shown, place, f"not valid TOML: {_lowered(reason)}") from exc
+        raise ConfigError(shown, place, f"invalid TOML: {_lowered(reason)}") from exc
 
 
 class _JsonObject(dict[str, object]):
-    """A JSON object that remembers the first key which it holds twice.
+    """A JSON object that remembers its first duplicate key.
 
-    Only the parts of a file that we read are held to this: VS Code and Zed merely warn, and theirs are large.
+    A duplicate is an error only in the parts that we read: VS Code and Zed merely warn, and their files are large.
     """
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        self.twice: str | None = None
+        self.duplicate: str | None = None
         if len(self) < len(pairs):
-            self.twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            self.duplicate = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
 
 def _parse_json(text: str, shown: str) -> object:
@@ -190,9 +190,9 @@ def _parse_json(text: str, shown: str) -> object:
         return decoder.decode(text)
     except json.JSONDecodeError as exc:
         place = f"line {exc.lineno}, column {exc.colno}"
-        raise ConfigError(shown, place, f"not valid JSON: {_lowered(exc.msg)}") from exc
+        raise ConfigError(shown, place, f"invalid JSON: {_lowered(exc.msg)}") from exc
     except ValueError as exc:  # an integer of more than 4,300 digits
-        raise ConfigError(shown, "", "not valid JSON: a number is too long") from exc
+        raise ConfigError(shown, "", "invalid JSON: a number is too long") from exc
 
 
 def _is_broken(text: str) -> bool:
@@ -204,7 +204,7 @@ def _lowered(sentence: str) -> str:
 
 
 def _kind(value: object) -> str:
-    """What `value` is, in the words of a configuration file."""
+    """Return the type of `value` in the words of a configuration file."""
     kinds = {"dict": "a table", "_JsonObject": "a table", "list": "a list", "str": "text", "bool": "true or false"}
     kinds |= {"int": "a number", "float": "a number", "NoneType": "null"}
     return kinds.get(type(value).__name__, "a date or a time")

@@ -1,8 +1,8 @@
-"""`${VAR}` and `~` in the text of a configuration file.
+"""Expand `${VAR}` and `~` in the text of a configuration file.
 
-Knows the forms of Claude Code and Gemini (`${VAR}`, `${VAR:-default}`) and of VS Code, Cursor and Windsurf
-(`${env:VAR}`, `${userHome}`, `${workspaceFolder}`). `$VAR` stays as it is, and `$${VAR}` stands for the text `${VAR}`.
-`${cmd:…}` is what a command prints, where the operator allows commands.
+Supports the forms of Claude Code and Gemini (`${VAR}`, `${VAR:-default}`) and of VS Code, Cursor and Windsurf
+(`${env:VAR}`, `${userHome}`, `${workspaceFolder}`). `$VAR` is left unchanged, and `$${VAR}` gives the text `${VAR}`.
+`${cmd:…}` gives the output of a command, if the operator allows commands.
 """
 
 import os
@@ -11,48 +11,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codeact_server.config.command_output import CommandFailedError, Commands
+from codeact_server.config.command_output import CommandFailedError, CommandRunner
 
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 class ExpansionError(ValueError):
-    """A reference that has no value; says which and what to do, and nothing of the text around it."""
+    """A reference has no value. The message says which and what to do, and shows nothing of the surrounding text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpansionContext:
-    """What the text of a configuration file may refer to."""
+    """The values that references in a configuration file can have."""
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
-    """Where relative paths start."""
-    commands: Commands | None = field(default=None, repr=False)
-    """Runs the commands of `${cmd:…}`, if they are allowed (`codeact.allow_commands`)."""
+    """The base of relative paths."""
+    commands: CommandRunner | None = field(default=None, repr=False)
+    """Runs the commands of `${cmd:…}`; None unless `codeact.allow_commands` is true."""
 
     def expand(self, text: str) -> str:
-        """`text` with its variables put in, once: what a variable holds is not expanded again."""
+        """Return `text` with its references expanded once: values are not expanded again. Raises `ExpansionError`."""
         return _REFERENCE.sub(self._value, text)
 
     def path(self, text: str) -> Path:
-        """`text` as a path: variables and `~` expanded, a relative one taken from `folder`."""
+        """Return `text` as a path, with references and `~` expanded; a relative one is resolved against `folder`."""
         return self.folder / self.home(self.expand(text))
 
     def command(self, text: str) -> str:
-        """`text` as a program: a bare name is left to the search path, anything with a slash is a path."""
+        """Return `text` as a program: with a slash it is a path, else a name for the search path."""
         expanded = self.home(self.expand(text))
         has_folder = "/" in expanded or (os.sep in expanded)
         return str(self.folder / expanded) if has_folder else expanded
 
     def home(self, text: str) -> str:
-        """`text` with a leading `~` put in. `~user` stays: only a shell knows other people's homes."""
+        """Return `text` with a leading `~` expanded. `~user` is unchanged: only a shell knows other users' homes."""
         home = self.environ.get("HOME") or self.environ.get("USERPROFILE")
         if home and (text == "~" or text.startswith(("~/", "~" + os.sep))):
             return home + text[1:]
         return text
 
     def variable(self, name: str) -> str:
+        """Return the environment variable `name`. Raises `ExpansionError` if it is not set."""
         try:
             return self.environ[name]
         except KeyError:
@@ -63,7 +64,7 @@ class ExpansionContext:
             return match.group(1)
         inner: str = match.group(2)
         if inner.startswith("cmd:"):
-            return self._printed(inner.removeprefix("cmd:"))
+            return self._output(inner.removeprefix("cmd:"))
         if (known := _VARIABLE.fullmatch(inner)) is None:
             raise ExpansionError(_why_not(inner))
         name, default = known.groups()
@@ -75,12 +76,12 @@ class ExpansionContext:
         if default is None:
             return self.variable(name)
         if "${" in default:
-            raise ExpansionError(f"the default of ${{{name}:-…}} refers to another variable, which is not supported")
+            raise ExpansionError(f"the default of ${{{name}:-…}} contains a variable, which is not supported")
         return self.environ.get(name) or default  # as in a shell, an empty variable counts as unset
 
-    def _printed(self, command: str) -> str:
+    def _output(self, command: str) -> str:
         if self.commands is None:
-            raise ExpansionError("${cmd:…} runs a program, which is off until codeact.allow_commands = true")
+            raise ExpansionError("${cmd:…} runs a command, which needs codeact.allow_commands = true")
         try:
             return self.commands.output_of(command)
         except CommandFailedError as exc:
@@ -88,14 +89,14 @@ class ExpansionContext:
 
 
 def _why_not(inner: str) -> str:
-    """Why `${inner}` has no value. Shows of it only what cannot be part of a secret."""
+    """Say why `${inner}` has no value, without repeating any part of it that could be a secret."""
     kind, _, name = inner.partition(":")
     if kind == "input" and re.fullmatch(r"[\w.-]{1,64}", name):
         variable = re.sub(r"\W", "_", name).upper()
         return (
-            f"${{input:{name}}} is a question that only VS Code asks; "
+            f"${{input:{name}}} is a prompt that only VS Code can show; "
             f"put the value in an environment variable and write ${{env:{variable}}}"
         )
     if kind in {"file", "command", "config"}:
         return f"${{{kind}:…}} is not supported; put the value in an environment variable and write ${{VARIABLE}}"
-    return "holds a ${…} that is not ${VAR}, ${VAR:-default} or ${env:VAR}; write $${…} for the text itself"
+    return "contains a ${…} other than ${VAR}, ${VAR:-default} or ${env:VAR}; write $${…} for the literal text"

@@ -1,11 +1,11 @@
-"""JSON with comments and trailing commas as standard JSON, places kept."""
+"""Turn JSON with comments and trailing commas into standard JSON, with line and column numbers unchanged."""
 
 import re
 
 _STRING = r'"(?:[^"\\\n]|\\.)*+"?'
 
 
-# What is not closed is matched too, up to where it must end: looking for an end from every start takes minutes.
+# Unclosed strings and comments are matched too: searching for an end from every start takes minutes.
 _COMMENTS = re.compile(_STRING + r"|(?P<blank>//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)|/\*[\s\S]*")
 
 
@@ -13,10 +13,11 @@ _LAST_COMMAS = re.compile(_STRING + r"|(?P<blank>,)(?=\s*[}\]])")
 
 
 def without_comments(text: str) -> str:
-    """VS Code's and Zed's JSON as standard JSON: comments and trailing commas become blanks, so places stay true.
+    """Return VS Code's and Zed's JSON as standard JSON: spaces replace comments and trailing commas, so that line and
+    column numbers stay correct.
 
-    Written here because it is these few lines: json5 on PyPI takes seconds for a large file, the fast parsers need a
-    compiler on some platforms, and none of them both keeps line numbers and reports keys written twice.
+    Written here because it is short: json5 on PyPI takes seconds for a large file, the fast parsers need a compiler on
+    some platforms, and none of them both preserves line numbers and reports duplicate keys.
     """
 
     def blanked(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Errors of the configuration, in plain words and without the value."""
+"""Sentences for configuration errors, without the value, which may be a secret."""
 
 import difflib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from codeact_server.config.document import written
+from codeact_server.config.document import key_text
 from codeact_server.config.model import Settings
 
 _PATTERNS = {
@@ -16,7 +16,7 @@ _PATTERNS = {
     "rename": "must be 1 to 128 letters, digits, '_', '.' or '-'",
     "issuer": "must be an http:// or https:// address",
 }
-"""What a text with a pattern must be, by the key that it or its table stands under."""
+"""The rule behind a regular expression, by the key of the text or of its table."""
 
 _LISTS_OF_TABLES = (("network",), ("policy", "rules"))
 
@@ -34,17 +34,17 @@ _SENTENCES = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "recursion_loop": "is nested too deeply",
-    "json_invalid": "holds a value that cannot be read",
+    "json_invalid": "contains a value that cannot be read",
 }
 
 
 def sentence(details: ErrorDetails, place: tuple[str | int, ...]) -> str:
-    """One of pydantic's errors in plain words and without the value."""
+    """Return the sentence for one of pydantic's errors at `place`, a key below `codeact`."""
     kind, message = details["type"], details["msg"]
     if kind == "tuple_type" and place in _LISTS_OF_TABLES:
-        return f"must be a list of tables; in TOML each begins with [[{written(('codeact', *place))}]]"
+        return f"must be a list of tables; in TOML each starts with [[{key_text(('codeact', *place))}]]"
     if kind == "model_type" and place[:1] == ("files",) and len(place) == 2:
-        return 'must be a table, as { path = "reports", mode = "ro" }'
+        return 'must be a table like { path = "reports", mode = "ro" }'
     if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
         known = _keys_at(Settings, place[:-1])
         return f"unknown key{nearest_name(str(place[-1]), known, 'keys')}"
@@ -57,7 +57,7 @@ def sentence(details: ErrorDetails, place: tuple[str | int, ...]) -> str:
 
 
 def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
-    """The keys of the model that stands at `place` below `annotation`."""
+    """Return the keys of the model at `place` below the type `annotation`."""
     if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
         keys = _annotations(annotation)
         if not place:
@@ -68,14 +68,14 @@ def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
 
 
 def _annotations(model: type) -> dict[str, Any]:
-    """The keys of a pydantic model or a dataclass, with the types of their values."""
+    """Return the keys of a pydantic model or a dataclass, with the types of their values."""
     if issubclass(model, BaseModel):
         return {key: each.annotation for key, each in model.model_fields.items()}
     return get_type_hints(model)  # without the bounds of `Annotated`
 
 
 def nearest_name(name: str, known: Sequence[str], what: str) -> str:
-    """The nearest of the `known` names, or all of them if they are few."""
+    """Return a hint: the `known` name nearest to `name`, or all of them if they are few, or nothing."""
     if near := difflib.get_close_matches(name[:100], known, n=1, cutoff=0.6):
         return f"; did you mean {near[0]}?"
-    return f"; the {what}: {', '.join(known)}" if 0 < len(known) <= 20 else ""
+    return f"; known {what}: {', '.join(known)}" if 0 < len(known) <= 20 else ""

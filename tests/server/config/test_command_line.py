@@ -1,4 +1,4 @@
-"""What a command line starts: its name, and whether it is us."""
+"""The program that a command line starts: its name, and whether it is codeact-mcp."""
 
 import shlex
 
@@ -62,7 +62,7 @@ def test_a_server_is_named_after_the_program_behind_the_launchers(command: str, 
         "bash -lc 'cd /src; codeact-mcp serve --config x'",
     ],
 )
-def test_we_know_ourselves_behind_any_launcher(command: str) -> None:
+def test_codeact_mcp_is_recognised_behind_any_launcher(command: str) -> None:
     assert is_ourselves(shlex.split(command))
 
 
@@ -76,7 +76,7 @@ def test_we_know_ourselves_behind_any_launcher(command: str) -> None:
         "uvx --with codeact-mcp mcp-server-git",
     ],
 )
-def test_a_server_that_works_on_our_source_is_not_us(command: str) -> None:
+def test_a_server_that_works_on_our_source_is_not_codeact_mcp(command: str) -> None:
     assert not is_ourselves(shlex.split(command))
 
 

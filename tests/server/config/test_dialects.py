@@ -1,4 +1,4 @@
-"""Servers as other clients' files write them."""
+"""Servers in the dialects of MCP clients."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def error_for(entry: Any, tmp_path: Path, **environ: str) -> str:
     return str(caught.value).removeprefix(f"{tmp_path}/c.json: mcpServers.it")
 
 
-# Where servers stand.
+# The keys that contain servers.
 
 
 @pytest.mark.parametrize("section", ["mcpServers", "servers", "context_servers", "mcp_servers"])
@@ -51,7 +51,7 @@ def test_servers_are_found_under_every_clients_key(section: str, tmp_path: Path)
     assert loaded({section: {"it": {"command": "x"}}}, tmp_path).servers == (StdioServer(name="it", command="x"),)
 
 
-def test_servers_in_the_settings_of_vs_code_are_found_and_another_programs_mcp_is_left_alone(tmp_path: Path) -> None:
+def test_servers_in_the_settings_of_vs_code_are_found_and_another_programs_mcp_is_ignored(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"editor.fontSize": 12, "mcp": {"inputs": [], "servers": {"it": {"command": "x"}}}}
     assert loaded(settings, tmp_path).servers == (StdioServer(name="it", command="x"),)
     assert loaded({"mcp": {"it": {"type": "local"}}}, tmp_path).servers == ()
@@ -77,7 +77,7 @@ def test_servers_come_in_the_order_of_the_file(tmp_path: Path) -> None:
         ("天気", "天気"),
     ],
 )
-def test_a_servers_name_is_made_fit_to_stand_before_a_dot(name: str, usable: str, tmp_path: Path) -> None:
+def test_a_server_name_is_reduced_to_usable_characters(name: str, usable: str, tmp_path: Path) -> None:
     assert loaded({"mcpServers": {name: {"command": "x"}}}, tmp_path).servers[0].name == usable
 
 
@@ -89,12 +89,12 @@ def test_a_servers_name_is_made_fit_to_stand_before_a_dot(name: str, usable: str
             "mcpServers.a_b: has the same name as mcpServers.a-b (a hyphen and an underscore are the same)",
         ),
         (["a b", "a.b"], 'mcpServers["a.b"]: has the same name as mcpServers["a b"] (a hyphen and an underscore'),
-        ([""], 'mcpServers[""]: a server\'s name needs a letter or a digit'),
-        (["…"], 'mcpServers["\\u2026"]: a server\'s name needs a letter or a digit'),
-        (["a" * 65], f"mcpServers.{'a' * 65}: a server's name may have at most 64 characters"),
+        ([""], 'mcpServers[""]: a server name must contain a letter or a digit'),
+        (["…"], 'mcpServers["\\u2026"]: a server name must contain a letter or a digit'),
+        (["a" * 65], f"mcpServers.{'a' * 65}: a server name may have at most 64 characters"),
     ],
 )
-def test_names_that_cannot_be_told_apart_or_said_are_errors(names: list[str], message: str, tmp_path: Path) -> None:
+def test_names_that_are_equal_or_unusable_are_errors(names: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded({"mcpServers": {name: {"command": "x"} for name in names}}, tmp_path)
 
@@ -117,26 +117,26 @@ def test_two_sections_share_one_set_of_names(tmp_path: Path) -> None:
         ({"command": {"args": []}}, ".command: needs a path"),
         ({"command": "x", "args": "y"}, ".args: must be a list, not text"),
         ({"command": "x", "args": ["--port", 80]}, ".args[1]: must be text, not a number"),
-        ({"command": "x", "args": ["a\0b"]}, ".args[0]: holds a NUL or half a surrogate pair"),
+        ({"command": "x", "args": ["a\0b"]}, ".args[0]: contains a NUL or an unpaired surrogate"),
         ({"command": "x", "env": []}, ".env: must be a table, not a list"),
-        ({"command": "x", "env": {"A=B": "1"}}, '.env["A=B"]: is not a name for an environment variable'),
+        ({"command": "x", "env": {"A=B": "1"}}, '.env["A=B"]: is not a valid name of an environment variable'),
         ({"command": "x", "env": {"A": []}}, ".env.A: must be text, not a list"),
         ({"command": "x", "disabled": "yes"}, ".disabled: must be true or false, not text"),
-        ({"command": "x", "url": "https://x"}, ": has both a command and a url; keep one of them"),
-        ({"command": "x", "type": "http"}, ": is of type http and needs a url"),
-        ({"url": "https://x", "type": "stdio"}, ": is of type stdio and needs a command"),
+        ({"command": "x", "url": "https://x"}, ": has both a command and a url; remove one of them"),
+        ({"command": "x", "type": "http"}, ": has type http and needs a url"),
+        ({"url": "https://x", "type": "stdio"}, ": has type stdio and needs a command"),
         ({"url": "https://x", "type": "websocket"}, ".type: must be stdio, http (also called streamable-http) or sse"),
         ({"url": "unix:///sock"}, ".url: must be an http:// or https:// address"),
         ({"url": "https://"}, ".url: must be an http:// or https:// address"),
         ({"url": "https://x:99999"}, ".url: must be an http:// or https:// address"),
         ({"url": "https://x/a b"}, ".url: must be an http:// or https:// address"),
-        ({"url": "https://x", "headers": {"A": "b\r\nC: d"}}, ".headers.A: a header's name and value must be"),
-        ({"url": "https://x", "headers": {"A:": "b"}}, '.headers["A:"]: a header\'s name and value must be'),
+        ({"url": "https://x", "headers": {"A": "b\r\nC: d"}}, ".headers.A: header names and values must be"),
+        ({"url": "https://x", "headers": {"A:": "b"}}, '.headers["A:"]: header names and values must be'),
         ({"command": "x", "startup_timeout_sec": 0}, ".startup_timeout_sec: must be more than 0 and at most 86400"),
         ({"command": "x", "tool_timeout_sec": "5"}, ".tool_timeout_sec: must be a number of seconds, not text"),
     ],
 )
-def test_an_entry_that_cannot_be_used_is_an_error_with_its_place(entry: Any, message: str, tmp_path: Path) -> None:
+def test_an_invalid_entry_is_an_error_with_its_key(entry: Any, message: str, tmp_path: Path) -> None:
     assert error_for(entry, tmp_path).startswith(message)
 
 
@@ -147,14 +147,14 @@ def test_keys_of_other_clients_and_null_values_are_ignored(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("entry", [{"disabled": True}, {"enabled": False}, {"disabled": True, "command": "${UNSET}"}])
-def test_a_disabled_server_is_left_out_unread(entry: Json, tmp_path: Path) -> None:
+def test_a_disabled_server_is_skipped_unread(entry: Json, tmp_path: Path) -> None:
     assert loaded({"mcpServers": {"it": entry}}, tmp_path).servers == ()
 
 
 # Servers that we start.
 
 
-def test_an_entry_is_expanded_wherever_a_value_may_differ_between_machines(tmp_path: Path) -> None:
+def test_references_are_expanded_in_every_value_of_an_entry(tmp_path: Path) -> None:
     entry = {
         "command": "${BIN}/serve",
         "args": ["--root", "${env:ROOT}", "${LEVEL:-low}", "$ROOT"],
@@ -184,18 +184,18 @@ def test_an_entry_is_expanded_wherever_a_value_may_differ_between_machines(tmp_p
         ({"url": "https://x", "env_http_headers": {"A": "NOPE"}}, ".env_http_headers.A"),
     ],
 )
-def test_an_unset_variable_is_an_error_that_names_it_and_its_place(entry: Json, place: str, tmp_path: Path) -> None:
+def test_an_unset_variable_is_an_error_that_names_it_and_its_key(entry: Json, place: str, tmp_path: Path) -> None:
     assert error_for(entry, tmp_path) == f"{place}: the environment variable NOPE is not set"
 
 
-def test_a_path_is_relative_to_the_file_and_a_bare_command_to_the_search_path(tmp_path: Path) -> None:
+def test_a_path_is_relative_to_the_file_and_a_bare_command_is_left_to_the_search_path(tmp_path: Path) -> None:
     assert stdio({"command": "./bin/it", "cwd": "data"}, tmp_path) == StdioServer(
         name="it", command=str(tmp_path / "bin/it"), cwd=tmp_path / "data"
     )
     assert stdio({"command": "it"}, tmp_path).command == "it"
 
 
-def test_a_file_in_a_clients_own_folder_speaks_of_the_project_around_it(tmp_path: Path) -> None:
+def test_paths_in_a_clients_folder_are_relative_to_its_project(tmp_path: Path) -> None:
     entry = {"command": "./it", "args": ["${workspaceFolder}/data"]}
 
     (spec,) = loaded({"servers": {"it": entry}}, tmp_path, ".vscode/mcp.json").servers
@@ -203,7 +203,7 @@ def test_a_file_in_a_clients_own_folder_speaks_of_the_project_around_it(tmp_path
     assert spec == StdioServer(name="it", command=str(tmp_path / "it"), args=(str(tmp_path / "data"),))
 
 
-def test_an_env_file_is_read_and_the_entrys_own_values_win(tmp_path: Path) -> None:
+def test_an_env_file_is_read_and_the_values_of_the_entry_take_precedence(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
         "# a comment\n\nA=1\nexport B = two words # and why\nC=\"quoted # text\"\nD='${A}'\nE=\nF=own\n"
     )
@@ -216,10 +216,10 @@ def test_an_env_file_is_read_and_the_entrys_own_values_win(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, ".envFile: there is no such file"),
+        (None, ".envFile: the file does not exist"),
         (b"x" * 100_001, ".envFile: is not a file of at most 100,000 bytes"),
         (b"A=\xff", ".envFile: cannot be read as UTF-8 text"),
-        (b"A=1\nhunter2", ".envFile: line 2 of that file is not NAME=value"),
+        (b"A=1\nhunter2", ".envFile: line 2 of the file is not NAME=value"),
     ],
 )
 def test_an_env_file_that_cannot_be_used_is_an_error(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -237,12 +237,12 @@ def test_zeds_nested_command_is_read(tmp_path: Path) -> None:
     assert spec == StdioServer(name="it", command="x", args=("run",), env={"A": "b"})
 
 
-def test_a_server_that_an_extension_of_zed_brings_is_left_out_with_a_note(tmp_path: Path) -> None:
+def test_a_server_that_a_zed_extension_provides_is_skipped_with_a_note(tmp_path: Path) -> None:
     config = loaded({"context_servers": {"it": {"source": "extension", "settings": {}}}}, tmp_path)
 
     assert config.servers == ()
     assert config.notes[0].endswith(
-        "context_servers.it: left out: an extension of Zed brings it, and only Zed knows how to start it"
+        "context_servers.it: skipped: a Zed extension provides it, and only Zed can start it"
     )
 
 
@@ -285,7 +285,7 @@ def test_a_codex_file_is_read_with_its_own_keys(tmp_path: Path) -> None:
     )
 
 
-def test_our_own_timeouts_win_over_those_in_the_entry(tmp_path: Path) -> None:
+def test_our_timeouts_take_precedence_over_those_in_the_entry(tmp_path: Path) -> None:
     entry = {"command": "x", "startup_timeout_sec": 3, "tool_timeout_sec": 4}
     ours = {"servers": {"it": {"call_timeout_s": 9}}}
 
@@ -339,7 +339,7 @@ def test_our_own_setting_overrides_the_transport(tmp_path: Path) -> None:
     assert getattr(loaded(data, tmp_path).servers[0], "transport", None) == "sse"
 
 
-def test_headers_are_expanded_and_one_that_is_written_out_wins_over_a_bearer_token(tmp_path: Path) -> None:
+def test_headers_are_expanded_and_a_literal_one_takes_precedence_over_a_bearer_token(tmp_path: Path) -> None:
     entry = {
         "url": "https://${HOST}/mcp",
         "headers": {"authorization": "Basic ${KEY}"},
@@ -353,12 +353,12 @@ def test_headers_are_expanded_and_one_that_is_written_out_wins_over_a_bearer_tok
 
 def test_an_input_of_vs_code_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     assert error_for({"url": "https://x", "headers": {"A": "Bearer ${input:api-key}"}}, tmp_path) == (
-        ".headers.A: ${input:api-key} is a question that only VS Code asks; "
+        ".headers.A: ${input:api-key} is a prompt that only VS Code can show; "
         "put the value in an environment variable and write ${env:API_KEY}"
     )
 
 
-# What the operator should know.
+# Notes for the operator.
 
 
 @pytest.mark.parametrize(
@@ -372,16 +372,16 @@ def test_an_input_of_vs_code_is_an_error_that_says_what_to_do(tmp_path: Path) ->
         {"command": "codeact-mcp", "env": {"A": "${UNSET}"}},
     ],
 )
-def test_our_own_entry_is_left_out_with_a_note(entry: Json, tmp_path: Path) -> None:
+def test_our_own_entry_is_skipped_with_a_note(entry: Json, tmp_path: Path) -> None:
     config = loaded({"mcpServers": {"us": entry, "git": {"command": "uvx", "args": ["mcp-server-git"]}}}, tmp_path)
 
     assert [spec.name for spec in config.servers] == ["git"]
     assert config.notes == (
-        f"{tmp_path}/c.json: mcpServers.us: left out: it is codeact-mcp itself, which would start itself for ever",
+        f"{tmp_path}/c.json: mcpServers.us: skipped: it is codeact-mcp itself, which would start itself endlessly",
     )
 
 
-def test_another_clients_lists_of_tools_bind_programs_too(tmp_path: Path) -> None:
+def test_the_lists_of_tools_in_another_clients_file_apply_to_programs(tmp_path: Path) -> None:
     config = loaded(
         {
             "mcp_servers": {"codex": {"command": "x", "enabled_tools": ["get", "list[1]"], "disabled_tools": ["drop"]}},
@@ -395,10 +395,10 @@ def test_another_clients_lists_of_tools_bind_programs_too(tmp_path: Path) -> Non
     assert selected["gemini"] == ToolSelection(allow=("get",), deny=("drop",))
 
 
-def test_a_dollar_name_that_only_gemini_expands_is_passed_on_with_a_note(tmp_path: Path) -> None:
+def test_a_dollar_name_that_only_gemini_expands_is_unchanged_and_gets_a_note(tmp_path: Path) -> None:
     config = loaded({"mcpServers": {"it": {"command": "x", "env": {"KEY": "$MY_KEY"}}}}, tmp_path)
 
     assert dict(getattr(config.servers[0], "env", {})) == {"KEY": "$MY_KEY"}
     assert config.notes == (
-        f"{tmp_path}/c.json: mcpServers.it.env.KEY: passed on as it is; write ${{VAR}} to have it expanded",
+        f"{tmp_path}/c.json: mcpServers.it.env.KEY: not expanded; write ${{VAR}} for an environment variable",
     )

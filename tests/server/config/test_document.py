@@ -1,4 +1,4 @@
-"""Reading the file: what can be wrong with it before anything in it has a meaning."""
+"""Reading the file: errors before any value is interpreted."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from codeact_server.config.load import ConfigError, load
 
 
 def error_for(content: bytes | str, tmp_path: Path, name: str = "config.json") -> str:
-    """What `load` says against a file with this content, without the folder."""
+    """The error of `load` for a file with this content, without the folder."""
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError) as caught:
@@ -19,7 +19,7 @@ def error_for(content: bytes | str, tmp_path: Path, name: str = "config.json") -
     return str(caught.value).removeprefix(f"{file}: ")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "gone.toml", {})
 
@@ -34,7 +34,7 @@ def test_a_folder_is_not_a_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
-def test_a_fifo_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_is_refused_without_opening_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
 
     with pytest.raises(ConfigError, match="is not a regular file"):
@@ -42,7 +42,7 @@ def test_a_fifo_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error_with_its_path(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text("{}")
     file.chmod(0)
@@ -55,46 +55,46 @@ def test_a_path_with_a_nul_is_an_error_on_one_line() -> None:
     with pytest.raises(ConfigError) as caught:
         load(Path("a\0b.json"), {})
 
-    assert str(caught.value) == "a\\x00b.json: not a usable path"
+    assert str(caught.value) == "a\\x00b.json: is not a valid path"
 
 
 @pytest.mark.parametrize("name", ["config", "config.yaml", "config.json.bak"])
-def test_the_suffix_must_say_how_to_read_the_file(name: str, tmp_path: Path) -> None:
-    assert error_for("{}", tmp_path, name) == "its name must end in .toml or .json, which says how to read it"
+def test_the_suffix_must_be_that_of_a_known_format(name: str, tmp_path: Path) -> None:
+    assert error_for("{}", tmp_path, name) == "the file name must end in .toml, .json or .jsonc"
 
 
 def test_a_file_that_is_not_utf_8_is_an_error_with_its_line(tmp_path: Path) -> None:
-    assert error_for(b'{\n"a": "\xff"}', tmp_path) == "line 2: not UTF-8 text"
+    assert error_for(b'{\n"a": "\xff"}', tmp_path) == "line 2: is not UTF-8 text"
 
 
-def test_a_byte_order_mark_is_no_trouble(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_bytes(b'\xef\xbb\xbf{"codeact": {"engine": "wasmtime"}}')
 
     assert load(tmp_path / "c.json", {}).engine == "wasmtime"
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    assert error_for(b" " * (MAX_FILE_BYTES + 1), tmp_path) == "larger than 4,000,000 bytes"
+    assert error_for(b" " * (MAX_FILE_BYTES + 1), tmp_path) == "is larger than 4,000,000 bytes"
 
 
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        ('{"a": 1 "b": 2}', "c.json", "line 1, column 9: not valid JSON: expecting ',' delimiter"),
-        ("", "c.json", "line 1, column 1: not valid JSON: expecting value"),
-        ('{"a": ' + "1" * 5000 + "}", "c.json", "not valid JSON: a number is too long"),
-        ("{\n// a comment\n/* and\none more */ !}", "c.json", "line 4, column 13: not valid JSON: expecting"),
-        ('{"a": 1}\n /* never closed', "c.json", "line 2, column 2: not valid JSON: extra data"),
-        ('{"a": 1} /*/', "c.json", "line 1, column 10: not valid JSON: extra data"),
-        ("a = 1\nb = =", "c.toml", "line 2, column 5: not valid TOML: invalid value"),
-        ("a = 1\na = 2\n", "c.toml", "line 2, column 6: not valid TOML: cannot overwrite a value"),
-        ("a = [", "c.toml", "not valid TOML: invalid value (at end of document)"),
-        ("[" * 100_000, "c.json", "nested too deeply"),
-        ("[]", "c.json", "must hold a table at the top level, not a list"),
-        ("null", "c.json", "must hold a table at the top level, not null"),
+        ('{"a": 1 "b": 2}', "c.json", "line 1, column 9: invalid JSON: expecting ',' delimiter"),
+        ("", "c.json", "line 1, column 1: invalid JSON: expecting value"),
+        ('{"a": ' + "1" * 5000 + "}", "c.json", "invalid JSON: a number is too long"),
+        ("{\n// a comment\n/* and\none more */ !}", "c.json", "line 4, column 13: invalid JSON: expecting"),
+        ('{"a": 1}\n /* never closed', "c.json", "line 2, column 2: invalid JSON: extra data"),
+        ('{"a": 1} /*/', "c.json", "line 1, column 10: invalid JSON: extra data"),
+        ("a = 1\nb = =", "c.toml", "line 2, column 5: invalid TOML: invalid value"),
+        ("a = 1\na = 2\n", "c.toml", "line 2, column 6: invalid TOML: cannot overwrite a value"),
+        ("a = [", "c.toml", "invalid TOML: invalid value (at end of document)"),
+        ("[" * 100_000, "c.json", "is nested too deeply"),
+        ("[]", "c.json", "must contain a table at the top level, not a list"),
+        ("null", "c.json", "must contain a table at the top level, not null"),
     ],
 )
-def test_what_cannot_be_parsed_is_an_error_with_its_place(text: str, name: str, message: str, tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_position(text: str, name: str, message: str, tmp_path: Path) -> None:
     assert error_for(text, tmp_path, name).startswith(message)
 
 
@@ -121,18 +121,18 @@ def test_comments_and_trailing_commas_as_vs_code_and_zed_write_them_are_read(tmp
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"codeact": {"engine": "auto", "engine": "wasmtime"}}', "codeact.engine: written twice"),
-        ('{"codeact": {"pool": {"spare": 1, "spare": 1}}}', "codeact.pool.spare: written twice"),
-        ('{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}', "mcpServers.a: written twice"),
-        ('{"mcpServers": {"a": {"command": "x", "env": {"K": "", "K": ""}}}}', "mcpServers.a.env.K: written twice"),
-        ('{"mcpServers": {}, "mcpServers": {}}', "mcpServers: written twice"),
+        ('{"codeact": {"engine": "auto", "engine": "wasmtime"}}', "codeact.engine: is defined twice"),
+        ('{"codeact": {"pool": {"spare": 1, "spare": 1}}}', "codeact.pool.spare: is defined twice"),
+        ('{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}', "mcpServers.a: is defined twice"),
+        ('{"mcpServers": {"a": {"command": "x", "env": {"K": "", "K": ""}}}}', "mcpServers.a.env.K: is defined twice"),
+        ('{"mcpServers": {}, "mcpServers": {}}', "mcpServers: is defined twice"),
     ],
 )
-def test_a_key_that_is_written_twice_is_an_error_where_we_read_it(text: str, message: str, tmp_path: Path) -> None:
+def test_a_duplicate_key_is_an_error_in_the_parts_that_we_read(text: str, message: str, tmp_path: Path) -> None:
     assert error_for(text, tmp_path) == message
 
 
-def test_a_key_that_is_written_twice_elsewhere_is_not_our_business(tmp_path: Path) -> None:
+def test_a_duplicate_key_elsewhere_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"editor": {"tabs": 2, "tabs": 4}}')
 
     assert load(tmp_path / "c.json", {}).servers == ()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from codeact_server.config.expansion import ExpansionContext, ExpansionError
 
-AROUND = ExpansionContext({"A": "1", "EMPTY": "", "REF": "${A}", "HOME": "/home/u"}, Path("/work"))
+CONTEXT = ExpansionContext({"A": "1", "EMPTY": "", "REF": "${A}", "HOME": "/home/u"}, Path("/work"))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ AROUND = ExpansionContext({"A": "1", "EMPTY": "", "REF": "${A}", "HOME": "/home/
     ],
 )
 def test_a_reference_becomes_the_variables_value(text: str, expanded: str) -> None:
-    assert AROUND.expand(text) == expanded
+    assert CONTEXT.expand(text) == expanded
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_a_reference_becomes_the_variables_value(text: str, expanded: str) -> No
         ("${NOPE}", "the environment variable NOPE is not set"),
         ("${env:NOPE}", "the environment variable NOPE is not set"),
         ("${env:userHome}", "the environment variable userHome is not set"),
-        ("${NOPE:-${A}}", "refers to another variable"),
+        ("${NOPE:-${A}}", "contains a variable"),
         ("${input:x}", "write ${env:X}"),
         ("${file:/p}", "${file:…} is not supported"),
-        ("${cmd:pass show x}", "off until codeact.allow_commands = true"),
-        ("${}", "write $${…} for the text itself"),
-        ("${A B}", "write $${…} for the text itself"),
+        ("${cmd:pass show x}", "needs codeact.allow_commands = true"),
+        ("${}", "write $${…} for the literal text"),
+        ("${A B}", "write $${…} for the literal text"),
     ],
 )
 def test_a_reference_without_a_value_says_what_to_do(text: str, reason: str) -> None:
     with pytest.raises(ExpansionError) as caught:
-        AROUND.expand(text)
+        CONTEXT.expand(text)
 
     assert reason in str(caught.value)
 
@@ -59,7 +59,7 @@ def test_a_reference_without_a_value_says_what_to_do(text: str, reason: str) -> 
 def test_an_error_shows_nothing_of_the_text_around_the_reference() -> None:
     for text in ("hunter2${NOPE}", "${hun ter2}", "${file:hunter2}", "${NOPE2:-${hunter2}}", "${input:hunter2 x}"):
         with pytest.raises(ExpansionError) as caught:
-            AROUND.expand(text)
+            CONTEXT.expand(text)
         assert "hunter2" not in str(caught.value)
 
 
@@ -67,7 +67,7 @@ def test_an_error_shows_nothing_of_the_text_around_the_reference() -> None:
     ("text", "home"), [("~", "/home/u"), ("~/x", "/home/u/x"), ("~other/x", "~other/x"), ("a~", "a~"), ("", "")]
 )
 def test_a_leading_tilde_is_the_home_folder(text: str, home: str) -> None:
-    assert AROUND.home(text) == home
+    assert CONTEXT.home(text) == home
 
 
 def test_without_a_home_a_tilde_stays() -> None:
@@ -75,8 +75,8 @@ def test_without_a_home_a_tilde_stays() -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="$")), st.text())
-def test_text_without_a_reference_stays_and_a_value_goes_in_unchanged(text: str, value: str) -> None:
-    around = ExpansionContext({"V": value}, Path("/work"))
+def test_text_without_a_reference_is_unchanged_and_a_value_is_inserted_verbatim(text: str, value: str) -> None:
+    context = ExpansionContext({"V": value}, Path("/work"))
 
-    assert around.expand(text) == text
-    assert around.expand(f"{text}${{V}}{text}") == f"{text}{value}{text}"
+    assert context.expand(text) == text
+    assert context.expand(f"{text}${{V}}{text}") == f"{text}{value}{text}"

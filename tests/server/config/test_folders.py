@@ -1,4 +1,4 @@
-"""`codeact.files`: what an operator may write, and what is an error before anything starts."""
+"""`codeact.files`: valid mounts, and the errors that are found before anything starts."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_example_of_the_documentation_is_understood(home: Path) -> None:
+def test_the_example_of_the_documentation_is_valid(home: Path) -> None:
     data, out, scratch = loaded(
         home,
         {
@@ -56,7 +56,7 @@ def test_the_example_of_the_documentation_is_understood(home: Path) -> None:
     )
 
 
-def test_a_folder_is_read_only_unless_it_says_otherwise_and_bounded_if_it_says_nothing(home: Path) -> None:
+def test_a_folder_is_read_only_and_bounded_by_default(home: Path) -> None:
     (one,) = loaded(home, {"/a": {"path": "${REPORTS}"}}).files
     assert (one.mode, one.path) == ("ro", home / "reports")
 
@@ -81,7 +81,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"/a": {"path": "out", "mode": "temp"}}, 'codeact.files["/a"].path: a temp folder is in memory and has no path; leave it out, or set mode = rw'),
     ({"/a": {"path": "out", "max_bytes": 5}}, 'codeact.files["/a"].max_bytes: limits writing, which mode = ro does not allow; leave it out'),
     ({"/a": {"path": "out", "mode": "rx"}}, 'codeact.files["/a"].mode: must be \'ro\', \'rw\' or \'temp\''),
-    ({"/a": {"path": "out", "size": 1}}, 'codeact.files["/a"].size: unknown key; the keys: path, mode, max_bytes, max_files'),
+    ({"/a": {"path": "out", "size": 1}}, 'codeact.files["/a"].size: unknown key; known keys: path, mode, max_bytes, max_files'),
     ({"/a": {"path": "out", "mode": "rw", "max_bytes": "much"}}, 'codeact.files["/a"].max_bytes: must be a number of bytes, like 200MB or 1 GiB'),
     ({"/a": {"path": "out", "mode": "rw", "max_bytes": 0}}, 'codeact.files["/a"].max_bytes: must be greater than or equal to 1'),
     ({"/a": {"path": "out", "mode": "rw", "max_files": 0}}, 'codeact.files["/a"].max_files: must be greater than or equal to 1'),
@@ -101,7 +101,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("files", "said"), WRONG)
-def test_what_grants_nothing_or_contradicts_itself_is_an_error_with_its_place(
+def test_a_useless_or_contradictory_mount_is_an_error_with_its_key(
     home: Path, files: dict[str, Any], said: str
 ) -> None:
     assert reason(home, files).startswith(said)
@@ -131,6 +131,6 @@ def test_sizes_are_read_as_people_write_them(text: str | int, size: int) -> None
 @pytest.mark.parametrize(
     "text", ["", "MB", "-1", "1e9", "1,000", "1 iB", "1 PB", "0", "0.0001 kB", "9" * 16, "١MB\u00a0x"]
 )
-def test_what_is_no_size_is_an_error(text: str) -> None:
+def test_an_invalid_size_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"bytes|byte"):
         byte_size(text)

@@ -66,7 +66,7 @@ def test_every_setting_of_ours_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
+def test_toml_and_json_are_equivalent(tmp_path: Path) -> None:
     toml = loaded(ONE_SERVER + "[codeact]\nlimits.deadline_s = 5", tmp_path)
     data = {"mcpServers": {"git": {"command": "uvx"}}, "codeact": {"limits": {"deadline_s": 5}}}
     as_json = loaded(json.dumps(data), tmp_path, "config.json")
@@ -74,7 +74,7 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     assert replace(toml, source="") == replace(as_json, source="")
 
 
-def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_path: Path) -> None:
+def test_another_clients_file_works_unchanged_with_its_own_keys(tmp_path: Path) -> None:
     config = loaded(
         json.dumps(
             {
@@ -98,7 +98,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ("[codeact]\nengin = 'auto'", "codeact.engin: unknown key; did you mean engine?"),
         (
             "[codeact]\nzzz = 1",
-            f"codeact.zzz: unknown key; the keys: {', '.join(field.name for field in fields(Settings))}",
+            f"codeact.zzz: unknown key; known keys: {', '.join(field.name for field in fields(Settings))}",
         ),
         ("[codeact]\nengine = 'wasm'", "codeact.engine: must be 'auto', 'hyperlight' or 'wasmtime'"),
         ("[codeact.limits]\nmemory_mb = 128", "codeact.limits.memory_mb: unknown key; did you mean memory_mib?"),
@@ -106,7 +106,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ("[codeact.limits]\nmemory_mib = '128'", "codeact.limits.memory_mib: must be a whole number"),
         ("[codeact.limits]\nmemory_mib = 128.5", "codeact.limits.memory_mib: must be a whole number"),
         ("[codeact.limits]\ntool_calls = true", "codeact.limits.tool_calls: must be a whole number"),
-        ("[codeact.limits]\ntool_calls = 0x" + "f" * 5000, "codeact.limits.tool_calls: too large a number"),
+        ("[codeact.limits]\ntool_calls = 0x" + "f" * 5000, "codeact.limits.tool_calls: is too large a number"),
         ("[codeact.limits]\ncall_timeout_s = inf", "codeact.limits.call_timeout_s: must be a finite number"),
         ("[codeact.limits]\ncall_timeout_s = nan", "codeact.limits.call_timeout_s: must be a finite number"),
         ("[codeact.limits]\ndeadline_s = 600", "codeact.limits: deadline_s (600) is more than max_deadline_s (240)"),
@@ -114,23 +114,23 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ("[codeact]\npackages = 'pyyaml'", "codeact.packages: must be a list"),
         (
             "[codeact.network]\nhost = 'example.com'",
-            "codeact.network: must be a list of tables; in TOML each begins with [[codeact.network]]",
+            "codeact.network: must be a list of tables; in TOML each starts with [[codeact.network]]",
         ),
         (
             "[codeact.policy.rules]\ntool = '*'\naction = 'ask'",
-            "codeact.policy.rules: must be a list of tables; in TOML each begins with [[codeact.policy.rules]]",
+            "codeact.policy.rules: must be a list of tables; in TOML each starts with [[codeact.policy.rules]]",
         ),
         (
             "[codeact.files]\n'/data' = 'reports'",
-            'codeact.files["/data"]: must be a table, as { path = "reports", mode = "ro" }',
+            'codeact.files["/data"]: must be a table like { path = "reports", mode = "ro" }',
         ),
         (
             "[codeact.policy]\nrules = [{tool = '*.drop', action = 'ask'}, {tool = 'gti.*', action = 'deny'}]",
-            "codeact.policy.rules[1].tool: no server has the name gti before the dot; did you mean git?",
+            "codeact.policy.rules[1].tool: no server is named gti; did you mean git?",
         ),
         (
             "[[codeact.policy.rules]]\ntool = 'mail.send'\naction = 'deny'",
-            "codeact.policy.rules[0].tool: no server has the name mail before the dot; the servers in this file: git",
+            "codeact.policy.rules[0].tool: no server is named mail; known servers in this file: git",
         ),
         (
             "[codeact]\npackages = ['pyyaml', 'jinja2>=3']",
@@ -142,7 +142,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ),
         ("[codeact]\nlog_level = 1", "codeact.log_level: must be 'debug', 'info', 'warning' or 'error'"),
         ("[codeact.servers.gti]", "codeact.servers.gti: no server has this name; did you mean git?"),
-        ("[codeact.servers.mail]", "codeact.servers.mail: no server has this name; the servers in this file: git"),
+        ("[codeact.servers.mail]", "codeact.servers.mail: no server has this name; known servers in this file: git"),
         (
             "[codeact.servers.git]\ncall_timeout = 1",
             "codeact.servers.git.call_timeout: unknown key; did you mean call_timeout_s?",
@@ -150,7 +150,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ("[codeact.servers.git]\ncall_timeout_s = 0", "codeact.servers.git.call_timeout_s: must be greater than 0"),
         (
             "[codeact.servers.git]\ntransport = 'sse'",
-            "mcpServers.git.command: is a command, for which codeact.servers.git.transport cannot be set",
+            "mcpServers.git.command: a server that is started by a command cannot have codeact.servers.git.transport",
         ),
         (
             "[codeact]\nlimits.deadline_s = 2026-01-01",
@@ -158,9 +158,7 @@ def test_another_clients_file_works_as_it_is_with_all_that_is_foreign_in_it(tmp_
         ),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_one_line_with_file_key_and_reason(
-    text: str, message: str, tmp_path: Path
-) -> None:
+def test_an_invalid_setting_is_one_line_with_file_key_and_reason(text: str, message: str, tmp_path: Path) -> None:
     assert error_for(text + "\n" + ONE_SERVER, tmp_path) == message
 
 
@@ -174,31 +172,31 @@ def test_a_server_has_settings_only_once(tmp_path: Path) -> None:
     text = "[codeact.servers.my-git]\n[codeact.servers.my_git]\n[mcpServers.my-git]\ncommand = 'x'"
 
     assert error_for(text, tmp_path) == (
-        "codeact.servers.my_git: written twice (a hyphen and an underscore are the same)"
+        "codeact.servers.my_git: is defined twice (a hyphen and an underscore are the same)"
     )
 
 
-def test_a_disabled_server_may_keep_its_settings(tmp_path: Path) -> None:
+def test_a_disabled_server_may_have_settings(tmp_path: Path) -> None:
     text = "[mcpServers.git]\ncommand = 'x'\ndisabled = true\n[codeact.servers.git]\ncall_timeout_s = 3"
 
     assert loaded(text, tmp_path).servers == ()
 
 
-def test_the_limits_are_the_timeouts_of_servers_that_say_nothing(tmp_path: Path) -> None:
+def test_the_limits_are_the_default_timeouts_of_servers(tmp_path: Path) -> None:
     config = loaded(ONE_SERVER + "[codeact.limits]\ncall_timeout_s = 7\nstart_timeout_s = 8", tmp_path)
 
     assert (config.servers[0].call_timeout_s, config.servers[0].start_timeout_s) == (7, 8)
 
 
-def test_a_file_without_servers_loads_and_says_where_it_looked(tmp_path: Path) -> None:
+def test_a_file_without_servers_is_loaded_with_a_note(tmp_path: Path) -> None:
     config = loaded("", tmp_path)
 
     assert config.notes == (
-        f"{tmp_path}/config.toml: no servers in it: looked under mcpServers, servers, context_servers, mcp_servers",
+        f"{tmp_path}/config.toml: contains no servers (keys: mcpServers, servers, context_servers, mcp_servers)",
     )
 
 
-def test_a_key_that_is_nearly_ours_is_pointed_out(tmp_path: Path) -> None:
+def test_a_key_that_resembles_ours_gets_a_note(tmp_path: Path) -> None:
     config = loaded("[mcpservers.git]\ncommand = 'x'", tmp_path)
 
     assert f"{tmp_path}/config.toml: mcpservers: ignored; did you mean mcpServers?" in config.notes
@@ -305,7 +303,7 @@ RULE = "[[codeact.policy.rules]]\naction = 'deny'\ntool = '{}'\n"
 
 
 @pytest.mark.parametrize("tool", ["my-server.*", "my_server.drop", "off.*", "*.drop", "my*.drop", "m[y]-server.drop"])
-def test_a_rule_for_a_server_that_is_there_or_disabled_or_has_a_wildcard_is_taken(tool: str, tmp_path: Path) -> None:
+def test_a_rule_for_a_server_that_exists_is_disabled_or_has_a_wildcard_is_accepted(tool: str, tmp_path: Path) -> None:
     servers = "[mcpServers.my-server]\ncommand = 'x'\n[mcpServers.off]\ncommand = 'x'\ndisabled = true\n"
     assert loaded(servers + RULE.format(tool), tmp_path).policy.rules[0].tool == tool
 

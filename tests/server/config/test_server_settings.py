@@ -1,4 +1,4 @@
-"""`codeact.servers.NAME`: what programs get of a server, and how it is reached."""
+"""`codeact.servers.NAME`: the settings of one server."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def error(settings: dict[str, object], tmp_path: Path, entry: dict[str, object] 
     return str(caught.value).removeprefix(f"{tmp_path}/c.json: ")
 
 
-def test_everything_that_can_be_said_of_a_server(tmp_path: Path) -> None:
+def test_every_setting_of_a_server_reaches_its_spec(tmp_path: Path) -> None:
     found = server(
         {
             "start": "lazy",
@@ -86,10 +86,13 @@ def test_oauth_with_its_secret_from_the_environment(tmp_path: Path) -> None:
         ({"fixed": {"*": {"key": "${NOPE}"}}}, "codeact.servers.it.fixed: the environment variable NOPE is not set"),
         ({"oauth": {"grant": "client_credentials"}}, "needs a client_id, a client_secret and an issuer"),
         ({"oauth": {"client_secret": "x"}}, "needs the client_id that it belongs to"),
-        ({"oauth": {}}, "mcpServers.it.command: is a command, for which codeact.servers.it.oauth cannot be set"),
+        (
+            {"oauth": {}},
+            "mcpServers.it.command: a server that is started by a command cannot have codeact.servers.it.oauth",
+        ),
     ],
 )
-def test_a_setting_of_a_server_that_cannot_be_used_says_so(
+def test_an_invalid_setting_of_a_server_is_an_error_with_its_key(
     settings: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     assert message in error(settings, tmp_path)
@@ -108,5 +111,5 @@ def test_a_header_may_come_from_a_command_where_commands_are_allowed(tmp_path: P
 def test_a_command_is_not_run_unless_the_operator_allows_it(tmp_path: Path) -> None:
     witness = tmp_path / "ran"
     entry: dict[str, object] = {"command": "x", "args": [f"${{cmd:touch {witness}}}"]}
-    assert "off until codeact.allow_commands = true" in error({}, tmp_path, entry)
+    assert "needs codeact.allow_commands = true" in error({}, tmp_path, entry)
     assert not witness.exists()
