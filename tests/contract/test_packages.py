@@ -57,14 +57,14 @@ async def test_the_modules_of_a_package_can_be_listed(lab: Lab, packages: Packag
     assert await lab.value(program, packages=packages) == [True, True, ["decoder", "encoder", "scanner", "tool"]]
 
 
-async def test_an_error_inside_a_package_shows_where_it_was_entered_and_left(lab: Lab, packages: Packages) -> None:
+async def test_a_traceback_shows_where_a_package_was_entered_and_where_it_failed(lab: Lab, packages: Packages) -> None:
     error = await lab.error("import yaml\nyaml.safe_load('a: [')", packages=packages)
     files = [line.split(",")[0].strip() for line in error.splitlines() if line.startswith('  File "')]
     assert files == ['File "program.py"', 'File "/packages/yaml/__init__.py"', 'File "/packages/yaml/parser.py"']
     assert "    return load(stream, SafeLoader)\n" in error
 
 
-async def test_what_is_not_listed_is_not_served(lab: Lab, packages: Packages) -> None:
+async def test_packages_that_are_not_listed_are_not_served(lab: Lab, packages: Packages) -> None:
     program = """
         refused = []
         for name in ("pip", "pytest", "anyio", "pydantic", "yaml._yaml", "codeact_bridges"):

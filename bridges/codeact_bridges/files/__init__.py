@@ -7,5 +7,5 @@ safe_open, quota                  never outside a folder; never more than allowe
 mount_table, path_access          a guest's path to its mount; the path's use, checked and recorded
 open_files, operations            one run's open files; every operation, blocking, on a thread of its own
 bridge                            opens the mounts for a run
-access_log, changed_files         what a run's result tells of its files
+access_log, changed_files         for the run's result: accesses, and files created or changed
 """

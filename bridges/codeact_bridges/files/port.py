@@ -16,7 +16,7 @@ EntryKind: TypeAlias = Literal["f", "d", "l", "o"]
 
 
 class WouldBlock(Exception):
-    """An answer may need a disk or a network. Ask again on a thread that may wait."""
+    """The answer may need a disk or a network. Repeat the call on a thread that may wait."""
 
 
 @dataclass(frozen=True, slots=True)

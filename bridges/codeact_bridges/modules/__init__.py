@@ -1,1 +1,1 @@
-"""The modules bridge: what the guest may import beyond its image."""
+"""The modules bridge: modules that the guest can import and that are not in its image."""

@@ -1,4 +1,4 @@
-"""The modules bridge as a run sees it: the standard library, and behind it the operator's packages."""
+"""The modules bridge of a run: the standard library first, then the operator's packages."""
 
 from codeact_bridges.modules.packages import Packages
 from codeact_bridges.modules.standard_library import StandardLibrary

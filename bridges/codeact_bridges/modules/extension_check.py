@@ -1,7 +1,7 @@
-"""Whether a package can do without its compiled parts. Read off its imports; nothing of it is run.
+"""Whether a package works without its compiled extensions. Decided from its imports; its code is not run.
 
-A compiled part is optional where every import of it stands in a `try` that goes on without it: PyYAML's `yaml._yaml`,
-MarkupSafe's `_speedups`. A module that imports a missing one with no such `try` is missing itself, and so on.
+An extension is optional if every import of it is in a `try` that handles the failure: PyYAML's `yaml._yaml`,
+MarkupSafe's `_speedups`. A module that imports a missing one without such a `try` counts as missing too, and so on.
 """
 
 import ast
@@ -13,23 +13,23 @@ from pathlib import Path, PurePosixPath
 SUFFIXES = (".so", ".pyd", ".dylib", ".dll")
 
 _CATCHING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
-_ELSEWHERE = {"TYPE_CHECKING", "platform", "name"}
-"""`if TYPE_CHECKING:`, `if sys.platform == …:`, `if os.name == …:`: what is imported below is not needed here."""
+_OTHER_ENVIRONMENTS = {"TYPE_CHECKING", "platform", "name"}
+"""`if TYPE_CHECKING:`, `if sys.platform == …:`, `if os.name == …:`: imports in their bodies are not needed here."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Import:
     targets: frozenset[str]
-    """The modules that it loads, as far as they are the package's own."""
+    """The modules that it loads, of those in the package."""
     guarded: bool
     in_function: bool
 
 
-def compiled_part_needed(files: Mapping[str, Path]) -> str | None:
-    """The compiled module without which the distribution that holds `files` cannot work, or None.
+def needed_extension(files: Mapping[str, Path]) -> str | None:
+    """The compiled module without which the distribution with these files cannot work, or None.
 
     Args:
-        files: what it installed, by path under `site-packages`.
+        files: the installed files, by path under `site-packages`.
     """
     pure = {
         _module(PurePosixPath(name)): path
@@ -105,7 +105,7 @@ class _Reader(ast.NodeVisitor):
             self._add(base, f"{base}.{alias.name}")
 
     def visit_Try(self, node: ast.Try) -> None:
-        with_guard = self._guarded or any(_goes_on(handler) for handler in node.handlers)
+        with_guard = self._guarded or any(_handles_failure(handler) for handler in node.handlers)
         self._inside(node.body, guarded=with_guard)
         self._inside([*node.handlers, *node.orelse, *node.finalbody])
 
@@ -116,7 +116,7 @@ class _Reader(ast.NodeVisitor):
     def visit_If(self, node: ast.If) -> None:
         tested = {each.attr for each in ast.walk(node.test) if isinstance(each, ast.Attribute)}
         tested |= {each.id for each in ast.walk(node.test) if isinstance(each, ast.Name)}
-        self._inside(node.body, guarded=self._guarded or bool(tested & _ELSEWHERE))
+        self._inside(node.body, guarded=self._guarded or bool(tested & _OTHER_ENVIRONMENTS))
         self._inside(node.orelse)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
@@ -144,8 +144,8 @@ class _Reader(ast.NodeVisitor):
             self.found.append(_Import(targets, self._guarded, self._in_function))
 
 
-def _goes_on(handler: ast.ExceptHandler) -> bool:
-    """Whether it catches a failed import and does not raise in its turn."""
+def _handles_failure(handler: ast.ExceptHandler) -> bool:
+    """Whether it catches a failed import and does not raise."""
     caught = (
         {"BaseException"}
         if handler.type is None

@@ -1,7 +1,7 @@
-"""Third-party packages for the guest: the files of the distributions that the operator listed, and no others.
+"""Third-party packages for the guest: only the files of the distributions that the operator listed.
 
-What may be served is decided once, at start, from what each distribution's RECORD says it installed. The guest names
-an entry of that table or gets nothing: no path of the host is ever made from what it says.
+The files that may be served are collected once, at start, from each distribution's RECORD. The guest can only name an
+entry of that table: no path of the host is ever built from the guest's text.
 """
 
 import re
@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 from packaging.requirements import InvalidRequirement, Requirement
 
-from codeact_bridges.modules.extension_check import SUFFIXES, compiled_part_needed
+from codeact_bridges.modules.extension_check import SUFFIXES, needed_extension
 from codeact_bridges.values import JsonValue
 
 ROOT = "/packages/"
-"""Where the guest believes them to be."""
+"""The packages' folder, as the guest sees it."""
 
 GUEST = {
     "implementation_name": "cpython",
@@ -35,7 +35,7 @@ GUEST = {
     "sys_platform": "wasi",
     "extra": "",
 }
-"""For the markers of requirements."""
+"""The guest's environment, for the markers of requirements."""
 
 _METADATA = {"METADATA", "entry_points.txt", "top_level.txt"}
 
@@ -87,7 +87,7 @@ class Packages:
 
 
 def find_packages(names: Iterable[str]) -> Packages:
-    """The packages of these names, and those they require.
+    """The packages of these names and their requirements.
 
     Raises:
         PackageRefused: one is not installed, has nothing to serve, or cannot work without compiled code.
@@ -110,18 +110,18 @@ def _add(name: str, needed_by: tuple[str, ...], files: dict[str, Path], seen: se
         found = distribution(name)
     except PackageNotFoundError:
         advice = (
-            f"is not installed beside codeact-mcp: install it there (`pip install {name}`), or take it off the list"
+            f"is not installed beside codeact-mcp; install it there (`pip install {name}`) or remove it from the list"
         )
         raise PackageRefused(listed, chain + advice) from None
     installed = _installed(found)
-    compiled = compiled_part_needed(installed)
+    compiled = needed_extension(installed)
     if compiled is not None:
         raise PackageRefused(
             listed, f"{chain}needs its compiled part {compiled}; only pure Python can run in the guest"
         )
     served = {path: file for path, file in installed.items() if not path.endswith(SUFFIXES)}
     if not any(path.endswith(".py") for path in served):
-        raise PackageRefused(listed, f"{chain}is installed without any Python file of its own (in editable mode?)")
+        raise PackageRefused(listed, f"{chain}has no Python files of its own (is it installed in editable mode?)")
     for path, file in served.items():
         files.setdefault(path, file)
     for requirement in _required(found):
@@ -129,7 +129,7 @@ def _add(name: str, needed_by: tuple[str, ...], files: dict[str, Path], seen: se
 
 
 def _installed(found: Distribution) -> dict[str, Path]:
-    """What it installed below `site-packages`, but for bytecode and the installer's own notes."""
+    """Its files below `site-packages`, without bytecode and the installer's own records."""
     installed: dict[str, Path] = {}
     for path in found.files or ():
         if path.is_absolute() or ".." in path.parts or "__pycache__" in path.parts or path.suffix in (".pyc", ".pth"):

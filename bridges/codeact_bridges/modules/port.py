@@ -1,4 +1,4 @@
-"""What a run needs of the modules bridge."""
+"""The port through which a run uses the modules bridge."""
 
 from typing import Protocol
 
@@ -9,17 +9,17 @@ class ModulesPort(Protocol):
     """Answers the guest's imports."""
 
     async def get(self, name: str, magic: str) -> JsonValue:
-        """`{"path", "package", "code" | "source"}` for a module, or None where there is none of that name.
+        """`{"path", "package", "code" | "source"}` for a module, or None if there is no module of that name.
 
         Args:
-            magic: the magic number of the guest's Python, for which `code` must be.
+            magic: the magic number of the guest's Python, which `code` must match.
         """
         ...
 
     async def data(self, path: str) -> JsonValue:
-        """The content of a file of a package, in base64, or None."""
+        """The content of a package's data file in base64, or None."""
         ...
 
     async def list(self, path: str) -> JsonValue:
-        """The names in a folder of a package."""
+        """The names in a package's folder."""
         ...

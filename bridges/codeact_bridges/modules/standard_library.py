@@ -1,6 +1,6 @@
-"""The guest's standard library and time zone data, from the archive that the build made (`guest/runtime/archive.py`).
+"""The guest's standard library and time zone data, from the archive that `guest/runtime/archive.py` builds.
 
-A `.py` in it is a marshalled code object of the guest's own CPython, whose magic number is the archive's comment.
+Each `.py` in it is a marshalled code object for the guest's CPython, whose magic number is the archive's comment.
 """
 
 import zipfile
@@ -15,7 +15,7 @@ from codeact_bridges.errors import BridgeError
 from codeact_bridges.values import JsonValue
 
 ROOT = "/python/"
-"""Where the guest believes its library to be."""
+"""The library's folder, as the guest sees it."""
 
 
 class StandardLibrary:
@@ -44,8 +44,8 @@ class StandardLibrary:
     def _find(self, name: str, magic: str) -> JsonValue:
         if magic != self._index.magic:
             raise BridgeError(
-                f"codeact-mcp was not built completely: its standard library is of another Python (magic number "
-                f"{self._index.magic}) than its guest ({magic}); install it again"
+                f"this build of codeact-mcp is incomplete: its standard library is for another Python (magic number "
+                f"{self._index.magic}) than its guest ({magic}); install codeact-mcp again"
             )
         if "/" in name:
             return None
@@ -68,7 +68,7 @@ class StandardLibrary:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What is in the archive, and for which Python."""
+    """The names in the archive, and the magic number of its Python."""
 
     names: frozenset[str]
     magic: str

@@ -121,8 +121,8 @@ class _RunHandlers:
             return http_request(call)
         except BadRequest as exc:
             # Without the URL: it may be refused because it contains a password.
-            what = f"{call.method[:20]!a} {exc.reason}"
-            self._context.usage.accesses.append(AccessRecord(what, "deny", "none", 0, anyio.current_time(), 0.0))
+            refused = f"{call.method[:20]!a} {exc.reason}"
+            self._context.usage.accesses.append(AccessRecord(refused, "deny", "none", 0, anyio.current_time(), 0.0))
             raise
 
     async def _read(self, text: str) -> str:

@@ -50,7 +50,7 @@ def checked(headers: Iterable[tuple[str, str]], *, setter: str) -> Headers:
     """The headers, if they may be sent.
 
     Args:
-        setter: who wants to set them, for the error: programs or rules.
+        setter: for the error text, `programs` or `rules`.
 
     Raises:
         BadHeader: one is malformed, belongs to the connection, or is a way around the rules.

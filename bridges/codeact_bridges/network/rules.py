@@ -87,12 +87,12 @@ class HostRules:
     def refusal_of_address(self, method: str, target: Target, address: str) -> NotAllowed:
         """The guest's error for an allowed host whose address its rule does not allow."""
         reason = f"{target.host} resolves to the non-public address {address}."
-        what = f"{method} {target.place[:300]} is not allowed: {reason}"
-        return self._refusal(what, needed(method, target, private=True), ", before the rule that allows the host")
+        sentence = f"{method} {target.place[:300]} is not allowed: {reason}"
+        return self._refusal(sentence, needed(method, target, private=True), ", before the rule that allows the host")
 
-    def _refusal(self, what: str, wanted: HostRule, where: str = "") -> NotAllowed:
+    def _refusal(self, sentence: str, wanted: HostRule, where: str = "") -> NotAllowed:
         lines = [
-            f"{what} The operator can allow it in the configuration of codeact-mcp{where}:",
+            f"{sentence} The operator can allow it in the configuration of codeact-mcp{where}:",
             "[[codeact.network]]",
             *(f"{key} = {value}" for key, value in wanted.toml()),
             *self._known(),

@@ -1,4 +1,4 @@
-"""Which installed packages can be served to a guest, and what of them."""
+"""Which installed packages, and which of their files, can be served to a guest."""
 
 import sys
 from base64 import b64decode
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codeact_bridges.modules import packages
-from codeact_bridges.modules.extension_check import compiled_part_needed
+from codeact_bridges.modules.extension_check import needed_extension
 from codeact_bridges.modules.packages import PackageRefused, find_packages
 
 
@@ -46,7 +46,7 @@ def test_packages_in_pure_python_and_those_with_optional_compiled_parts_are_serv
         ("pydantic", "needs pydantic-core, which needs its compiled part pydantic_core._pydantic_core"),
         (
             "no-such-package",
-            "is not installed beside codeact-mcp: install it there (`pip install no-such-package`), or take it off",
+            "is not installed beside codeact-mcp; install it there (`pip install no-such-package`) or remove it",
         ),
     ],
 )
@@ -103,7 +103,7 @@ async def test_nothing_outside_the_record_can_be_named(site: Path, path: str) ->
     assert await served.list(path) == []
 
 
-async def test_a_record_that_points_outside_its_folder_serves_nothing_of_there(site: Path) -> None:
+async def test_entries_of_a_record_that_point_outside_its_folder_are_not_served(site: Path) -> None:
     installed(site, "sly", {"sly.py": "pass\n"})
     record = site / "sly-1.0.dist-info" / "RECORD"
     record.write_text(record.read_text() + "../outside.py,,\n/etc/hostname,,\nsly/../../outside.py,,\n")
@@ -113,7 +113,7 @@ async def test_a_record_that_points_outside_its_folder_serves_nothing_of_there(s
     assert [await served.get(name, "") for name in ("outside", "..outside", "/etc/hostname")] == [None, None, None]
 
 
-async def test_what_a_package_requires_comes_along_and_extras_and_other_platforms_do_not(site: Path) -> None:
+async def test_requirements_are_served_too_except_those_for_extras_and_other_platforms(site: Path) -> None:
     requires = (
         "low-lib>=1",
         "extra-lib; extra == 'more'",
@@ -126,7 +126,7 @@ async def test_what_a_package_requires_comes_along_and_extras_and_other_platform
     assert await served.get("low", "") is not None
 
 
-def test_a_requirement_that_is_missing_is_named_with_who_needs_it(site: Path) -> None:
+def test_a_missing_requirement_is_named_with_the_package_that_needs_it(site: Path) -> None:
     installed(site, "high-lib", {"high.py": ""}, ("gone-lib",))
     with pytest.raises(PackageRefused, match="'high-lib' needs gone-lib, which is not installed"):
         find_packages(["high-lib"])
@@ -199,13 +199,13 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_a_compiled_part_is_needed_where_nothing_goes_on_without_it(site: Path, name: str) -> None:
+def test_a_compiled_part_is_needed_where_its_failed_import_is_not_handled(site: Path, name: str) -> None:
     files: dict[str, str] = NEEDED[name]
     installed(site, "p", files)
     with pytest.raises(PackageRefused, match="needs its compiled part"):
         find_packages(["p"])
-    assert compiled_part_needed({path: site / path for path in files}) is not None
+    assert needed_extension({path: site / path for path in files}) is not None
 
 
-def test_the_markers_are_those_of_the_guest() -> None:
+def test_markers_are_evaluated_for_the_guest() -> None:
     assert (packages.GUEST["python_version"], packages.GUEST["sys_platform"]) == ("3.14", "wasi")

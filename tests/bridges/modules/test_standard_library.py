@@ -1,4 +1,4 @@
-"""The guest's standard library, as the host serves it."""
+"""The guest's standard library, served by the host."""
 
 import zipfile
 from base64 import b64decode
@@ -29,7 +29,7 @@ def library(tmp_path: Path) -> StandardLibrary:
     return StandardLibrary(path)
 
 
-async def test_a_module_is_its_code_object_and_its_place(library: StandardLibrary) -> None:
+async def test_a_module_is_served_as_a_code_object_with_its_path(library: StandardLibrary) -> None:
     assert await library.get("a", MAGIC) == {"path": "/python/a.py", "package": False, "code": "Y29kZSBvZiBh"}
     found = await library.get("p", MAGIC)
     assert isinstance(found, dict)
@@ -38,13 +38,14 @@ async def test_a_module_is_its_code_object_and_its_place(library: StandardLibrar
 
 
 @pytest.mark.parametrize("name", ["b", "p.b", "", ".", "..a", "p.", "a.py", "p/m", "p.zones", "/etc/passwd", "ours"])
-async def test_what_is_no_module_is_none(library: StandardLibrary, name: str) -> None:
+async def test_a_name_that_is_no_module_gives_none(library: StandardLibrary, name: str) -> None:
     assert await library.get(name, MAGIC) is None
 
 
-async def test_code_for_another_python_is_never_handed_over(library: StandardLibrary) -> None:
+async def test_code_for_another_python_is_never_served(library: StandardLibrary) -> None:
     with pytest.raises(
-        BridgeError, match=r"of another Python \(magic number 2b0e0d0a\) than its guest \(f30d0d0a\); install it again"
+        BridgeError,
+        match=r"for another Python \(magic number 2b0e0d0a\) than its guest \(f30d0d0a\); install codeact-mcp again",
     ):
         await library.get("a", "f30d0d0a")
 
@@ -60,7 +61,7 @@ async def test_data_files_are_served_and_code_is_not_data(library: StandardLibra
     assert await library.list("/elsewhere") == []
 
 
-def test_the_archive_of_this_build_is_whole() -> None:
+def test_the_archive_of_this_build_is_complete() -> None:
     with zipfile.ZipFile(STANDARD_LIBRARY) as archive:
         names = set(archive.namelist())
         assert archive.comment.decode() == MAGIC

@@ -17,7 +17,7 @@ def test_a_listed_package_can_be_imported(commands: Commands) -> None:
         ("numpy", "codeact.packages: 'numpy' needs its compiled part numpy."),
         (
             "no-such-package",
-            "codeact.packages: 'no-such-package' is not installed beside codeact-mcp: install it there",
+            "codeact.packages: 'no-such-package' is not installed beside codeact-mcp; install it there",
         ),
     ],
 )
