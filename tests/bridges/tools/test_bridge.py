@@ -84,7 +84,7 @@ async def test_an_address_where_nobody_listens_is_reported_without_its_secrets()
     spec = HttpServer(name="remote", url="http://127.0.0.1:9/mcp?token=hush", headers={"Authorization": "Bearer hush"})
     with anyio.fail_after(10):
         async with ToolsBridge([spec]) as tools:
-            with pytest.raises(DownstreamFailed, match="nothing can be reached at its address") as caught:
+            with pytest.raises(DownstreamFailed, match="cannot connect to its address") as caught:
                 await call(tools, "remote.anything", {})
     assert "hush" not in str(caught.value)
 
@@ -196,7 +196,9 @@ async def test_settings_that_fit_no_tool_are_one_warning_and_a_finding_of_their_
     assert len(first.unmatched) == 3
     assert second.unmatched == ()
     (warning,) = (record.getMessage() for record in caplog.records if "without effect" in record.getMessage())
-    assert warning.startswith("server 'calculator': settings without effect: deny: \"ad\" fits no tool (did you mean")
+    assert warning.startswith(
+        "server 'calculator': settings without effect: deny: \"ad\" matches no tool (did you mean"
+    )
     assert all(setting in warning for setting in first.unmatched)
 
 
@@ -227,7 +229,7 @@ async def test_search_and_list_speak_plain_json() -> None:
             assert await port.list() == [row]
             assert await port.list("calculator") == [row]
             assert await port.search("ading numbers") == [row]
-            with pytest.raises(UnknownTool, match="no such server; there are: calculator"):
+            with pytest.raises(UnknownTool, match="no such server; the servers are: calculator"):
                 await port.list("calendar")
 
 

@@ -1,1 +1,1 @@
-"""What programs may call: names, schemas, signatures, shapes."""
+"""The tools that programs may call: names, schemas, signatures, shapes."""

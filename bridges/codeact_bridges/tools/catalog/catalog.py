@@ -1,7 +1,7 @@
-"""What the guest may call: which tools there are, what they are called, how they look in Python. Pure and frozen.
+"""The tools that the guest may call, with their names and Python signatures. Pure and frozen.
 
-A name is `server.tool`. The bare tool name works where it is unique, and whatever is not a letter or a digit may be
-written as an underscore, so that every tool has a name that is a Python identifier.
+A full name is `server.tool`. The bare tool name works if it is unique, and any character that is not a letter or a
+digit may be written as an underscore, so that every tool has a name that is a Python identifier.
 """
 
 import difflib
@@ -25,7 +25,7 @@ MAX_DESCRIPTION = 4_000
 MAX_SHOWN_NAME = 120
 MAX_NEAREST = 4
 MAX_LISTED = 1_000
-"""Tools in one answer of `search` or `list`."""
+"""Tools in one result of `search` or `list`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,36 +34,36 @@ class CatalogTool:
 
     server: str
     name: str
-    """As programs write it: the server's own name, unless the operator gave another (`offer.py`)."""
+    """The name that programs use: the server's own, unless the operator renamed the tool (`tool_filter`)."""
     description: str = ""
     input_schema: Schema = field(default_factory=dict[str, JsonValue])
     output_schema: Schema | None = None
     read_only: bool = False
     idempotent: bool = False
-    """What the server says of itself: good for deciding whether a lost call may be repeated, not for trusting it."""
+    """As the server claims: enough to decide whether to repeat a lost call, not to trust the tool."""
     destructive: bool = False
-    """Only where the server says so: the specification's own default would make nearly every tool destructive."""
+    """Only if the server says so: the specification's default would make nearly every tool destructive."""
     open_world: bool = True
-    """False only where the server says that it stays in a closed world, as a calculator does."""
+    """False only if the server says that the tool has a closed world, as a calculator does."""
     sent_as: str = ""
-    """As the server spells it, where that is not `name`."""
+    """The server's own name, if it differs from `name`."""
     fixed: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue], repr=False)
-    """Arguments that the operator puts into every call. The schema does not know of them."""
+    """Arguments that the operator adds to every call. They are not in `input_schema`."""
     withheld: frozenset[str] = frozenset()
-    """Names of arguments that a program cannot give: those in `fixed`, and those that are left out."""
+    """Names of arguments that a program cannot pass: those in `fixed`, and fixed ones that the tool does not take."""
     timeout_s: float | None = None
-    """How long a call may take, where the operator says so for this tool."""
+    """Timeout of a call, if the operator set one for this tool."""
     literal: bool = False
-    """Its text is read as a Python literal, where it is one."""
+    """Whether a text result that is a Python literal is parsed as one."""
 
     @property
     def full_name(self) -> str:
-        """`server.tool`, as it is written in a program."""
+        """`server.tool`, as programs write it."""
         return f"{self.server}.{self.name}"
 
     @property
     def own_name(self) -> str:
-        """As the server spells it: this is what is sent."""
+        """The server's own name, which is sent."""
         return self.sent_as or self.name
 
     @cached_property
@@ -78,7 +78,7 @@ class CatalogTool:
 
     @cached_property
     def summary(self) -> str:
-        """What it does, in one line."""
+        """The first sentence of the description."""
         return first_sentence(self.description, MAX_SUMMARY)
 
     @cached_property
@@ -86,11 +86,11 @@ class CatalogTool:
         return ArgumentsCheck(self.input_schema)
 
     def is_same_as(self, other: "CatalogTool") -> bool:
-        """Whether the server says the same of both."""
+        """Whether all fields are equal."""
         return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self))
 
     def check(self, arguments: Mapping[str, JsonValue]) -> None:
-        """Raise `BadArguments` if `arguments` do not fit. Says everything that is wrong, and how it would be right."""
+        """Raise `BadArguments` if `arguments` do not match the schema: lists every problem, and the signature."""
         problems = [f"there is no {name!r}" for name in sorted(self.withheld & arguments.keys())]
         if problems := problems or self._check.problems(arguments):
             raise BadArguments(self.server, self.name, f"{'; '.join(problems)}. Signature: {self.signature}")
@@ -98,7 +98,7 @@ class CatalogTool:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A tool as search results and lists show it."""
+    """A row in search results and lists."""
 
     name: str
     signature: str
@@ -107,19 +107,19 @@ class SearchHit:
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """Every tool of every server. To change it, make another."""
+    """All tools of all servers. Immutable: a change makes a new catalog."""
 
     tools: tuple[CatalogTool, ...] = ()
     servers: tuple[str, ...] = ()
-    """In the operator's order, also those that have no tools."""
+    """In the operator's order, including those without tools."""
 
     @staticmethod
     def of(tools_by_server: Mapping[str, Iterable[CatalogTool]]) -> "Catalog":
-        """The catalog of these servers."""
+        """Create the catalog of these servers."""
         return Catalog(tuple(tool for tools in tools_by_server.values() for tool in tools), tuple(tools_by_server))
 
     def resolve(self, name: str) -> CatalogTool:
-        """The tool that a program calls `name`. Raises `UnknownTool`, which names the nearest ones."""
+        """The tool with the name `name`. Raises `UnknownTool`, whose text suggests similar names."""
         for names in (self._full_names, self._exact_names, self._loose_names):
             found = names.get(name if names is not self._loose_names else as_identifier(name), ())
             if len(found) == 1:
@@ -127,36 +127,38 @@ class Catalog:
             if found:
                 candidates = _some(found)
                 raise UnknownTool(
-                    "", one_line(name, MAX_SHOWN_NAME), f"several servers have it, say which: {candidates}"
+                    "", one_line(name, MAX_SHOWN_NAME), f"several servers have a tool of this name: {candidates}"
                 )
         raise UnknownTool("", one_line(name, MAX_SHOWN_NAME), self._nearest(name))
 
     def search(self, query: str, server: str | None = None, limit: int = 10) -> list[CatalogTool]:
-        """The tools that fit `query`, best first. A tool that is called just so comes before all."""
+        """The tools that match `query`, best first. Tools whose name equals `query` come first."""
         limit = max(0, min(limit, MAX_LISTED))
         named = self._exact_names.get(query.strip(), ()) or self._loose_names.get(as_identifier(query.strip()), ())
-        # A server's tools are picked from all that fit; there is nothing to win from a second index.
+        # The tools of one server are selected from all matches: an index for each server would not be faster.
         ranked = (self.tools[at] for at in self._index.find(query, limit if server is None else len(self.tools)))
         wanted = dict.fromkeys(tool for tool in (*named, *ranked) if server is None or _same(tool.server, server))
         return list(wanted)[:limit]
 
     def of_server(self, server: str | None = None) -> list[CatalogTool]:
-        """All tools, or those of one server. Raises `UnknownTool` where there is no such server."""
+        """All tools, or those of one server. Raises `UnknownTool` if there is no such server."""
         if server is None:
             return list(self.tools)
         if not any(_same(known, server) for known in self.servers):
             shown = ", ".join(one_line(known, MAX_SHOWN_NAME) for known in self.servers[:20])
             raise UnknownTool(
-                "", one_line(server, MAX_SHOWN_NAME), f"there is no such server; there are: {shown or 'none'}"
+                "", one_line(server, MAX_SHOWN_NAME), f"there is no such server; the servers are: {shown or 'none'}"
             )
         return [tool for tool in self.tools if _same(tool.server, server)]
 
     def describe(self, name: str, seen: str | None = None) -> str:
-        """Everything a program needs to know to call the tool. `seen` is the shape of what it has returned so far."""
+        """Signature, return value and description of the tool. `seen` is the shape of its results so far."""
         tool = self.resolve(name)
         parts = [str(tool.signature)]
         if tool.output_schema is None:
-            parts.append(f"returns (seen so far): {seen}" if seen else "returns: not declared; print a result to see")
+            parts.append(
+                f"returns (seen so far): {seen}" if seen else "returns: not declared; print a result to see its shape"
+            )
         if tool.description:
             parts.append(lines(tool.description, MAX_DESCRIPTION))
         return "\n\n".join(parts)
@@ -180,16 +182,16 @@ class Catalog:
         )
 
     def _nearest(self, name: str) -> str:
-        """What to say to somebody who asks for a tool that is not there."""
+        """The text for an unknown tool name: similar names, or the tools of the server with that name."""
         name = name[:MAX_SHOWN_NAME]
         if not self.tools:
-            return "there are no tools at all"
+            return "no server has any tools"
         own = [tool for tool in self.tools if _same(tool.server, name)]
         if own:
             more = f" (list_tools({one_line(own[0].server, MAX_SHOWN_NAME)!r}) shows all)" if own[MAX_NEAREST:] else ""
-            return f"this is a server; its tools: {_some(own)}{more}"
+            return f"this is the name of a server; its tools: {_some(own)}{more}"
         server = named_server(name, self.servers)
-        # Where the server is right only the rest can be wrong, and what all its tools share would drown the difference.
+        # If the server's name is right, compare only the rest: the common prefix would hide the difference.
         spellings = (
             ((as_identifier(tool.name), tool) for tool in self.tools if tool.server == server)
             if server is not None
@@ -200,21 +202,21 @@ class Catalog:
         alike = difflib.get_close_matches(asked, names, n=MAX_NEAREST, cutoff=0.65)
         near = list(dict.fromkeys(_shown(names[spelled]) for spelled in alike))
         near = near or [_shown(tool) for tool in self.search(name, limit=MAX_NEAREST)]
-        hint = "search_tools(words) finds tools"
+        hint = "Call search_tools(words) to find tools"
         return (
             f"there is no such tool; did you mean {' or '.join(near)}? {hint}"
             if near
-            else f"there is no such tool; {hint}"
+            else f"there is no such tool. {hint}"
         )
 
 
 def found(tool: CatalogTool) -> SearchHit:
-    """`tool` as search results and lists show it."""
+    """The row of `tool` in search results and lists."""
     return SearchHit(one_line(tool.full_name, MAX_SHOWN_NAME), tool.signature.line, tool.summary)
 
 
 def named_server(name: str, servers: Iterable[str]) -> str | None:
-    """Which of `servers` the name of a server or of a tool speaks of, if it names one."""
+    """The server of `servers` that `name`, a server's or a tool's name, begins with; None if there is none."""
     loose = as_identifier(name)
     named = [server for server in servers if f"{loose}_".startswith(f"{as_identifier(server)}_")]
     return max(named, key=len, default=None)
@@ -232,7 +234,7 @@ def _same(server: str, other: str) -> bool:
 
 
 def _some(tools: Sequence[CatalogTool]) -> str:
-    """The names of the first few, and how many more there are."""
+    """The first few names, and the number of the others."""
     more = len(tools) - MAX_NEAREST
     return ", ".join(map(_shown, tools[:MAX_NEAREST])) + (f" and {more} more" if more > 0 else "")
 

@@ -1,8 +1,8 @@
-"""Reading a JSON schema that somebody else wrote, who may mean harm.
+"""Access to an untrusted JSON schema.
 
-Says whether a schema is fit for use, follows its local references and reads its parts without trusting their types.
-Remote references are never fetched. What a schema means in Python is `signature`'s subject; whether arguments fit it,
-`arguments`'. Pure.
+Checks whether a schema is usable, follows its local references, and reads its parts without trusting their types.
+Remote references are never fetched. `signature` renders a schema as Python; `argument_check` checks arguments against
+it. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import unquote
 
 Schema: TypeAlias = Mapping[str, Any]
-"""A JSON schema that is an object; `true` and `false` are read as `{}`."""
+"""A JSON schema that is an object; `true` and `false` count as `{}`."""
 
 MAX_NODES = 20_000
-"""Objects and arrays in one schema. The largest of the 32 public servers tried has 2,100 in one tool."""
+"""Objects and arrays in one schema. The largest schema among 32 public servers has 2,100."""
 
 MAX_DEPTH = 64
-"""Levels of nesting. Real schemas have fewer than 20; a deep one is meant to overflow somebody's stack."""
+"""Levels of nesting. Real schemas have fewer than 20; a deeper one is an attempt to overflow a stack."""
 
 MAX_REFS = 16
-"""References followed in a row. More is a loop."""
+"""References followed in a chain. A longer chain counts as a loop."""
 
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 
 
 def why_unusable(schema: object) -> str | None:
-    """Why no call can be described or checked with this input schema, or None if one can."""
+    """Why this input schema cannot be used to describe and check calls; None if it can."""
     if not isinstance(schema, Mapping):
         return f"the input schema is {type(schema).__name__}, not an object"
     root = cast(Schema, schema)
@@ -45,17 +45,17 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def properties(schema: Schema) -> Schema:
-    """The properties a schema names, by name."""
+    """The properties that a schema names, by name."""
     return mapping(schema.get("properties"))
 
 
 def required(schema: Schema) -> frozenset[str]:
-    """The properties that must be there."""
+    """The names of the required properties."""
     return frozenset(name for name in sequence(schema.get("required")) if isinstance(name, str))
 
 
 def deref(schema: object, root: Schema) -> Schema:
-    """`schema`, or what its `$ref` inside `root` points to; empty if that is nothing, a loop or not in `root`."""
+    """`schema`, or the target of its `$ref` in `root`; empty if the target is missing, a loop or not in `root`."""
     found = mapping(schema)
     for _ in range(MAX_REFS):
         ref = found.get("$ref")
@@ -66,10 +66,10 @@ def deref(schema: object, root: Schema) -> Schema:
 
 
 def wrapped_result(output_schema: Schema | None) -> Schema | None:
-    """The schema of `x` where a server declares that it wraps every result as `{"result": x}`, else None.
+    """The schema of `x` if the server declares that it wraps every result as `{"result": x}`, else None.
 
-    `mcp` does so for a tool that returns anything but an object and leaves no mark: an object with `result` as its
-    one and required property. fastmcp adds `x-fastmcp-wrap-result`.
+    `mcp` does so, without a mark, for a tool that does not return an object: the schema has `result` as its only
+    property, and requires it. fastmcp adds `x-fastmcp-wrap-result`.
     """
     if output_schema is None:
         return None
@@ -98,23 +98,23 @@ def _pointed_to(ref: object, root: Schema) -> object:
 
 
 def _why_malformed(root: Schema) -> str | None:
-    """Why this is not a schema at all. Looks at each node once and stops at the bounds."""
+    """Why this is not a valid schema. Visits each node once, within the bounds."""
     waiting: list[tuple[object, int, bool]] = [(root, 0, True)]
     seen = 0
     while waiting:
         node, depth, is_schema = waiting.pop()
         seen += 1
         if seen > MAX_NODES:
-            return f"the input schema has more than {MAX_NODES:,} parts"
+            return f"the input schema has more than {MAX_NODES:,} objects and arrays"
         if depth > MAX_DEPTH:
-            return f"the input schema is nested more than {MAX_DEPTH} deep"
+            return f"the input schema is nested more than {MAX_DEPTH} levels deep"
         if isinstance(node, Mapping):
             schema = cast(Schema, node)
             if is_schema and (wrong := _why_wrong_here(schema)):
                 return wrong
             for key, value in schema.items():
                 if isinstance(value, Mapping | list):
-                    # Under these keys are names, which may well be "type" or "required".
+                    # The keys under these are names, which may be "type" or "required".
                     names = is_schema and key in {"properties", "patternProperties", "$defs", "definitions"}
                     data = not is_schema or key in {"default", "enum", "const", "examples", "example"}
                     inner = mapping(cast(object, value)).values() if names else (cast(object, value),)
@@ -132,10 +132,10 @@ def _why_wrong_here(schema: Schema) -> str | None:
         () if kind is None else sequence(cast(object, kind)) if isinstance(kind, list) else (kind,)
     )
     if unknown := [one for one in kinds if not isinstance(one, str) or one not in _TYPES]:
-        return f"the input schema has a type {str(unknown[0])[:40]!r} that JSON Schema does not know"
+        return f"the input schema has the type {str(unknown[0])[:40]!r}, which JSON Schema does not define"
     if not isinstance(schema.get("properties", {}), Mapping):
-        return "the input schema has 'properties' that are not an object"
-    # Draft 3 and many hand-written schemas say `"required": true` on a property: wrong, and harmless.
+        return "the 'properties' in the input schema are not an object"
+    # Draft 3 and many hand-written schemas have `"required": true` on a property: wrong, but harmless.
     if not isinstance(schema.get("required", []), list | bool):
-        return "the input schema has a 'required' that is not a list"
+        return "the 'required' in the input schema is not a list"
     return None

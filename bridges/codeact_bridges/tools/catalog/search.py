@@ -1,8 +1,8 @@
-"""Finding tools by words: BM25 over names, descriptions and parameters.
+"""Full-text search for tools: BM25 over names, descriptions and parameters.
 
-SQLite's full-text search ranks and stems; here words are cut (at case, underscore and digit), weighted, and a word
-that no tool knows is replaced by the known ones that look most like it. 2,000 tools: built once in 100 ms when first
-asked, a search takes 1 to 3 ms.
+SQLite's full-text search stems and ranks. This module splits text into words (at case, underscore and digit), weights
+the columns, and replaces a word that no tool contains with the most similar ones. With 2,000 tools the first search
+builds the index in 100 ms, and each takes 1 to 3 ms.
 """
 
 import difflib
@@ -16,17 +16,17 @@ from typing import cast
 
 MAX_QUERY_WORDS = 12
 MAX_INDEXED = 1_500
-"""Characters of a description that are searched. The rest of a long one repeats itself."""
+"""Characters of a description that are indexed. The rest of a long description is mostly repetition."""
 
 _WEIGHTS = (10.0, 2.0, 3.0, 4.0)
-"""Of name, description, parameters and server: a word in the name says what a tool does."""
+"""Of name, description, parameters and server. A word in the name says most about a tool."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one tool."""
+    """The searchable text of one tool."""
 
     server: str
     name: str
@@ -35,10 +35,10 @@ class Entry:
 
 
 class SearchIndex:
-    """An index in memory over a fixed list of entries."""
+    """An in-memory index of a fixed list of entries."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        # Used on one thread, but closed on whichever collects the garbage.
+        # Used on one thread, but may be closed on any, by the garbage collector.
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._db.close)
         self._db.execute(
@@ -64,11 +64,11 @@ class SearchIndex:
             self._by_initial.setdefault(word[0], []).append(word)
 
     def find(self, query: str, limit: int) -> list[int]:
-        """The positions of the entries that fit `query`, best first, at most `limit`."""
-        asked = words(query)[:MAX_QUERY_WORDS]
-        # A word that a third of all tools have tells nothing, and costs the most to look up.
-        telling = [word for word in asked if self._known[word] <= self._common] or asked
-        terms = [term for word in telling for term in self._terms(word)]
+        """The positions of the entries that match `query`, best first, at most `limit`."""
+        query_words = words(query)[:MAX_QUERY_WORDS]
+        # A word in more than a third of all tools does not distinguish them, and is the most expensive to look up.
+        distinctive = [word for word in query_words if self._known[word] <= self._common] or query_words
+        terms = [term for word in distinctive for term in self._terms(word)]
         if not terms:
             return []
         weights = ", ".join(map(str, _WEIGHTS))
@@ -79,12 +79,12 @@ class SearchIndex:
         return [cast(int, number) for (number,) in rows]
 
     def _terms(self, word: str) -> Sequence[str]:
-        """FTS5 terms for one word of a query. Words hold letters and digits only, so nothing needs escaping."""
+        """The FTS5 terms for one word of a query. Words contain letters and digits only, so none needs escaping."""
         if word in self._known or len(word) < 4:
             return (f'"{word}"',) if len(word) < 3 else (f'"{word}"', f'"{word}"*')
         if self._db.execute("SELECT 1 FROM tools WHERE tools MATCH ? LIMIT 1", (f'"{word}"*',)).fetchone():
             return (f'"{word}"*',)
-        # Nobody misspells the first letter. That leaves some hundred words of some thousand to compare.
+        # The first letter is rarely misspelled. That reduces some thousand words to compare to some hundred.
         alike = [known for known in self._by_initial.get(word[0], ()) if abs(len(known) - len(word)) <= 2]
         return [f'"{known}"' for known in difflib.get_close_matches(word, alike, n=2, cutoff=0.75)]
 

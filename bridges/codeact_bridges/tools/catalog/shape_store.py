@@ -1,8 +1,7 @@
-"""What tools without an output schema were seen to return, kept across restarts: shapes, which have types and keys and
-no values, in one file that only its owner can read.
+"""Persistent store of the shapes of tool results: types and keys, no values, in one file that only its owner can read.
 
-Written a moment after something new was seen, whole or not at all. Several of our processes may share the file: each
-adds what it saw to what it finds there.
+Written atomically, shortly after a new shape is recorded. Several processes may share the file: each merges its shapes
+into those in the file.
 """
 
 import json
@@ -21,45 +20,45 @@ from codeact_bridges.values import ToolValue
 log = logging.getLogger(__name__)
 
 MAX_STORED = 2_000
-"""Tools that are remembered; the ones learned last stay."""
+"""Tools whose shapes are stored; the most recently changed ones stay."""
 
 MAX_FILE_BYTES = 2_000_000
 MAX_SHAPE_BYTES = 8_000
 PAUSE_S = 1.0
-"""Between something new and its being written: a loop of calls is written once."""
+"""Debounce between a new shape and the write: a loop of calls causes one write."""
 
 _VERSION: Final = 1
 
 
 class ShapeStore:
-    """The shapes that were seen, by tool."""
+    """The observed shapes, by tool."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._shapes = _read(path) if path else {}
         self._new_shapes: dict[str, Shape] = {}
-        """Not written yet."""
+        """Not in the file yet."""
         self._unwritten = anyio.Event()
 
     def shape(self, tool: CatalogTool) -> Shape | None:
-        """What `tool` has returned so far."""
+        """The shape of the results of `tool` so far."""
         return self._shapes.get(_key(tool))
 
     def record(self, tool: CatalogTool, value: ToolValue) -> None:
-        """`tool` has returned `value`."""
+        """Merge the shape of `value`, a result of `tool`."""
         key = _key(tool)
         known = self._shapes.get(key)
         shape = shape_of(value) if known is None else merged(known, shape_of(value))
         if shape == known:
             return
-        self._shapes.pop(key, None)  # to the end: the oldest go first
+        self._shapes.pop(key, None)  # moves it to the end: the oldest are removed first
         self._shapes[key] = self._new_shapes[key] = shape
         while len(self._shapes) > MAX_STORED:
             self._shapes.pop(next(iter(self._shapes)))
         self._unwritten.set()
 
     async def persist_loop(self) -> None:
-        """Write what is new, until cancelled."""
+        """Write new shapes to the file, until cancelled."""
         while self._path is not None:
             await self._unwritten.wait()
             self._unwritten = anyio.Event()
@@ -67,7 +66,7 @@ class ShapeStore:
             self.write()
 
     def write(self) -> None:
-        """Write what is new, if anything is."""
+        """Write new shapes to the file, if there are any."""
         if self._path is None or not self._new_shapes:
             return
         both = _read(self._path)
@@ -78,13 +77,13 @@ class ShapeStore:
         try:
             write_private(self._path, _text(both))
         except OSError as exc:
-            log.warning("no longer keeping what tools return in %s: %s", self._path, exc)
+            log.warning("no longer writing the shapes of tool results to %s: %s", self._path, exc)
             self._path = None
 
 
 def _key(tool: CatalogTool) -> str:
-    """Its arguments are part of what it is: another server of the same name has other tools, or tools that take other
-    arguments."""
+    """The key of `tool`. Contains a digest of its schema: a different server of the same name may have a tool of the same
+    name with other arguments."""
     return f"{tool.server}.{tool.own_name}#{tool.schema_digest}"
 
 
@@ -104,7 +103,7 @@ def _text(shapes: Mapping[str, Shape]) -> str:
 
 
 def _read(path: Path) -> dict[str, Shape]:
-    """The shapes in the file, as far as they can be read."""
+    """The shapes in the file; none if it cannot be read."""
     text = read_small(path, MAX_FILE_BYTES)
     if text is None:
         return {}
@@ -115,5 +114,5 @@ def _read(path: Path) -> dict[str, Shape]:
         shapes = cast("dict[str, object]", found["shapes"])
         return {key: from_plain(shape) for key, shape in shapes.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
-        log.warning("what tools return is learned anew: %s cannot be read: %r", path, exc)
+        log.warning("starting without stored shapes of tool results: %s cannot be read: %r", path, exc)
         return {}

@@ -1,9 +1,9 @@
-"""What a tool that declares no output schema has been seen to return: types and keys, never values.
+"""The shape of a tool's results, for tools without an output schema: types and keys, never values.
 
     list[{"id": int, "title": str, "closed"?: str | None}]
 
-Learned from results as they pass, merged, bounded. An object whose keys are data rather than names (addresses, dates,
-numbers) is a `dict[str, …]`: its keys are nobody's business. Pure.
+Shapes are taken from results, merged, and bounded. An object whose keys are data rather than names (addresses, dates,
+numbers) becomes `dict[str, …]`, since its keys may be confidential. Pure.
 """
 
 import re
@@ -16,29 +16,29 @@ from codeact_bridges.values import Data, JsonValue, Media, ToolParts, ToolValue
 MAX_DEPTH = 5
 MAX_KEYS = 24
 MAX_ITEMS = 20
-"""Items of a list that are looked at: enough to see which keys may be missing."""
+"""Items of a list that are inspected: enough to see which keys are optional."""
 
 MAX_KEY = 40
 MAX_TEXT = 800
 
 _A_NAME = re.compile(r"[^\W\d][\w $.:/-]*")
-_TELLS_SOMETHING = re.compile(r"[0-9]{3}|[0-9a-f]{8}-|[/\\]{2}|\.[A-Za-z]{2,}$")
+_IS_DATA = re.compile(r"[0-9]{3}|[0-9a-f]{8}-|[/\\]{2}|\.[A-Za-z]{2,}$")
 """Ids, dates, addresses, file names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The types a value was seen to have. A merge of shapes is a shape."""
+    """The observed types of a value. Two shapes merge into one."""
 
     scalars: frozenset[str] = frozenset()
     items: "Shape | None" = None
-    """What its items are, where it was a list."""
+    """The shape of its items, if it was a list."""
     keys: "dict[str, Shape] | None" = None
-    """What its fields are, where it was an object."""
+    """The shapes of its fields, if it was an object."""
     sometimes: frozenset[str] = frozenset()
-    """Keys that were not always there."""
+    """Optional keys: those that some values lacked."""
     values: "Shape | None" = None
-    """What stands under its keys, where it was an object whose keys are data."""
+    """The shape of its values, if it was an object whose keys are data."""
 
     def __str__(self) -> str:
         return cut(_text(self), MAX_TEXT)
@@ -58,7 +58,7 @@ def shape_of(value: ToolValue) -> Shape:
 
 
 def merged(one: Shape, other: Shape) -> Shape:
-    """A shape that both values have."""
+    """The shape that covers both."""
     if one == other:
         return one
     items = _either(one.items, other.items)
@@ -69,7 +69,7 @@ def merged(one: Shape, other: Shape) -> Shape:
         ours, theirs = one.keys, other.keys
         names = list(dict.fromkeys((*ours, *theirs)))
         if len(names) > MAX_KEYS and len(names) > len(ours) + MAX_KEYS // 2:
-            # Hardly a key in common: they are data after all.
+            # Few keys in common: so the keys are data.
             all_of_them = _merge_all([*ours.values(), *theirs.values()][: 2 * MAX_KEYS])
             return Shape(one.scalars | other.scalars, items, None, frozenset(), _either(values, all_of_them))
         names = names[:MAX_KEYS]
@@ -84,7 +84,7 @@ def merged(one: Shape, other: Shape) -> Shape:
 
 
 def plain(shape: Shape) -> JsonValue:
-    """`shape` as JSON, for a file."""
+    """`shape` as JSON, for the file."""
     found: dict[str, JsonValue] = {}
     if shape.scalars:
         found["scalars"] = cast("list[JsonValue]", sorted(shape.scalars))
@@ -100,7 +100,7 @@ def plain(shape: Shape) -> JsonValue:
 
 
 def from_plain(found: object, depth: int = 0) -> Shape:
-    """The shape that `plain` wrote. Raises ValueError where it is not one."""
+    """The shape in the JSON that `plain` made. Raises ValueError if it is not one."""
     if not isinstance(found, dict) or depth > 2 * MAX_DEPTH:
         raise ValueError("not a shape")
     parts = cast("dict[str, object]", found)
@@ -139,8 +139,8 @@ def _shape(value: JsonValue, depth: int) -> Shape:
 
 
 def _is_a_name(key: str) -> bool:
-    """Whether a key looks like one that a programmer chose."""
-    return len(key) <= MAX_KEY and _A_NAME.fullmatch(key) is not None and _TELLS_SOMETHING.search(key) is None
+    """Whether a key looks like a name that a programmer chose."""
+    return len(key) <= MAX_KEY and _A_NAME.fullmatch(key) is not None and _IS_DATA.search(key) is None
 
 
 def _either(one: Shape | None, other: Shape | None) -> Shape | None:

@@ -1,9 +1,9 @@
-"""What a tool looks like in Python, made from its JSON schemas: the form in which models write calls best.
+"""Python signatures of tools, made from their JSON schemas: the form in which models write calls best.
 
     github.search(query: str, state: Literal["open", "closed"] = "open", *, page: int = ...) -> list[Issue]
     Issue = {"id": int, "title": str, "labels"?: list[str]}
 
-A default that the schema does not give is `...`; `"labels"?` may be missing. Bounded whatever the schema says. Pure.
+A default that the schema does not give is `...`; a key with `?` is optional. Bounded for any schema. Pure.
 """
 
 import json
@@ -18,13 +18,13 @@ from codeact_bridges.tools.catalog.schema import Schema, deref, mapping, propert
 
 MAX_PARAMETERS = 40
 MAX_FIELDS = 24
-"""Parameters of a tool, and fields of an object, that are shown; the rest is `...`."""
+"""Fields of an object that are shown; further fields, and parameters above `MAX_PARAMETERS`, become `...`."""
 
 MAX_OBJECTS = 12
-"""Objects that get a line of their own; further ones are `dict`."""
+"""Objects with a line of their own; further ones are shown as `dict`."""
 
 MAX_NODES = 300
-"""Parts of the schemas that are looked at; beyond them everything is `Any`."""
+"""Schema nodes that are visited; beyond them everything is `Any`."""
 
 MAX_DEPTH = 6
 MAX_CHOICES = 16
@@ -36,7 +36,7 @@ _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bo
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a tool is called, and the objects that the call speaks of."""
+    """The signature of a tool, and the objects that occur in it."""
 
     line: str
     """`server.tool(query: str, limit: int = 30) -> list[Issue]`"""
@@ -48,7 +48,7 @@ class Signature:
 
 
 def signature_of(name: str, input_schema: Schema, output_schema: Schema | None) -> Signature:
-    """The signature of the tool `name`. Never fails: what cannot be told is `Any`."""
+    """The signature of the tool `name`. Never fails: an unknown type is `Any`."""
     inputs = _Types(input_schema)
     text = f"{one_line(name, 2 * MAX_NAME)}({_parameters(input_schema, inputs)})"
     objects = dict(inputs.objects)
@@ -61,7 +61,7 @@ def signature_of(name: str, input_schema: Schema, output_schema: Schema | None) 
 
 
 def type_text(schema: object, root: Schema) -> str:
-    """One type, without lines of its own for objects: for error messages."""
+    """One type, with objects shown as `dict`: for error messages."""
     return _Types(schema=root, most_objects=0).text(schema, "Value")
 
 
@@ -94,15 +94,15 @@ def _default(schema: object, types: "_Types") -> str:
 
 @dataclass(slots=True)
 class _Types:
-    """Renders the types of one schema and collects its objects."""
+    """Renderer of the types of one schema. Collects its objects."""
 
     schema: Schema
     taken: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Names that already mean something else."""
+    """Names of objects that are taken."""
     most_objects: int = MAX_OBJECTS
     objects: dict[str, str] = field(default_factory=dict[str, str])
     _names: dict[int, str] = field(default_factory=dict[int, str])
-    """Which object of the schema, by identity, has which name: so that a recursive one ends."""
+    """The name of each object by its identity, so that rendering a recursive object ends."""
     _nodes: int = 0
 
     def text(self, schema: object, hint: str, depth: int = 0) -> str:
@@ -156,7 +156,7 @@ class _Types:
         title = schema.get("title")
         name = self._free_name(title if isinstance(title, str) and len(title) <= MAX_NAME else hint)
         self._names[id(schema)] = name
-        self.objects[name] = "..."  # holds the place, so that lines come in the order of their mention
+        self.objects[name] = "..."  # a placeholder, so that the lines are in the order of first use
         needed = required(schema)
         shown = [
             f"{_quoted(key)}{'' if key in needed else '?'}: {self.text(value, key, depth + 1)}"
@@ -168,7 +168,7 @@ class _Types:
         return name
 
     def _merged(self, schema: Schema) -> Schema | None:
-        """The parts of an `allOf` as one schema."""
+        """The parts of an `allOf` merged into one schema."""
         parts = [deref(part, self.schema) for part in sequence(schema.get("allOf"))[:MAX_CHOICES]]
         if not parts:
             return None

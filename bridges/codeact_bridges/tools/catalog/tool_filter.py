@@ -1,6 +1,6 @@
-"""What programs get of a server's tools: those that the operator lets through, renamed, with arguments put in.
+"""Filter of a server's tools: selects those that the operator allows, renames them and adds fixed arguments.
 
-Pure. Patterns are over the names that the server gives, so that a renamed tool stays the tool it was.
+Pure. Patterns match the server's own names, so that they do not depend on renaming.
 """
 
 import difflib
@@ -21,11 +21,11 @@ from codeact_bridges.values import JsonValue
 log = logging.getLogger(__name__)
 
 MAX_UNMATCHED = 20
-"""Settings without a tool that are told of one server."""
+"""Unmatched settings that are reported for one server."""
 
 
 def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[CatalogTool, ...]:
-    """The tools that programs get, in the form in which they get them."""
+    """The tools that programs may call, in the form in which they call them."""
     allowed = [tool for tool in tools if _is_allowed(tool, tool_filter)]
     taken = {tool.name for tool in allowed if tool.name not in tool_filter.rename}
     given: list[CatalogTool] = []
@@ -33,7 +33,12 @@ def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[Cat
         name = tool_filter.rename.get(tool.name, tool.name)
         if name != tool.name:
             if name in taken:
-                log.warning("server %r: %r cannot be called %r: another tool is", tool.server, _shown(tool.name), name)
+                log.warning(
+                    "server %r: %r cannot be renamed to %r, the name of another tool",
+                    tool.server,
+                    _shown(tool.name),
+                    name,
+                )
                 name = tool.name
             taken.add(name)
         given.append(
@@ -58,10 +63,9 @@ def filtered(tools: Iterable[CatalogTool], tool_filter: ToolFilter) -> tuple[Cat
 def unmatched(
     tools: Iterable[CatalogTool], tool_filter: ToolFilter, policy_tools: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """What the operator says of tools that the server does not have, each as a phrase: a slip of the pen in `deny`
-    would allow.
+    """The settings that match no tool of the server, each as a phrase. A typo in `deny` would otherwise allow a tool.
 
-    `policy_tools` are tools by the names that programs use: those that rules of the policy name.
+    `policy_tools` are the tools in rules of the policy, by the names that programs use.
     """
     tools = tuple(tools)
     found = list(dict.fromkeys(_each_unmatched(tools, tool_filter, policy_tools)))
@@ -92,8 +96,8 @@ def _each_unmatched(
             if meant and not any(_may_take(tool, argument) for tool in meant):
                 known = [name for tool in meant for name in properties(tool.input_schema)]
                 hint = _did_you_mean(argument, known)
-                yield f"fixed.{_quoted(pattern)}: no tool that it fits has an argument {_quoted(argument)}{hint}"
-    # A tool that is kept from programs is there all the same: a rule for it is no mistake.
+                yield f"fixed.{_quoted(pattern)}: no matching tool has an argument {_quoted(argument)}{hint}"
+    # A rule for a tool that the filter removes is not a mistake: the tool exists.
     known = [tool_filter.rename.get(name, name) for name in own]
     for name in policy_tools:
         if not any(folded(name) == folded(other) for other in known):
@@ -101,7 +105,7 @@ def _each_unmatched(
 
 
 def _matches_none(setting: str, name: str, known: Sequence[str]) -> str:
-    return f"{setting}: {_quoted(name)} fits no tool{_did_you_mean(name, known)}"
+    return f"{setting}: {_quoted(name)} matches no tool{_did_you_mean(name, known)}"
 
 
 def _did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -110,7 +114,7 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def _may_take(tool: CatalogTool, argument: str) -> bool:
-    """Whether the tool has this argument, or takes some that it does not name."""
+    """Whether the tool has this argument, or takes arguments that its schema does not name."""
     return argument in properties(tool.input_schema) or not is_closed(tool.input_schema)
 
 
@@ -138,14 +142,14 @@ def _with_fixed_arguments(tool: CatalogTool, fixed: Mapping[str, JsonValue]) -> 
     if not fixed:
         return tool
     schema = tool.input_schema
-    # A server that names its arguments and takes no others would refuse one that it does not know: a pattern over all
-    # tools means those that have the argument. All the same no program can pass it (`withheld`).
+    # A tool that takes only the arguments that it names would refuse another: send a fixed argument only to tools that
+    # may take it. `withheld` still keeps programs from passing it.
     sent = {name: value for name, value in fixed.items() if _may_take(tool, name)}
     return replace(tool, input_schema=_without(schema, fixed), fixed=sent, withheld=frozenset(fixed))
 
 
 def _without(schema: Schema, names: Iterable[str]) -> dict[str, Any]:
-    """`schema` as if it had never heard of the arguments `names`."""
+    """`schema` without the arguments `names`."""
     hidden = frozenset(names)
     left = dict(schema)
     if "properties" in left:

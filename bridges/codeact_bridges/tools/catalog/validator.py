@@ -1,8 +1,8 @@
 """A JSON schema validator that a hostile schema cannot hang. Pure.
 
-`jsonschema` does the work. Left out of it: regular expressions (one bad pattern and a long string take years),
-`uniqueItems` (quadratic), what few use and is slow (`unevaluated…`, `$dynamicRef`), and everything remote. Counted:
-every keyword that is looked at, since references that branch can double the work at each level.
+Uses `jsonschema` without regular expressions (a bad pattern and a long string can take years), `uniqueItems`
+(quadratic), slow and rare keywords (`unevaluated…`, `$dynamicRef`), and remote references. Every keyword that is
+evaluated counts towards a limit, since branching references can double the work at each level.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from codeact_bridges.tools.catalog.schema import Schema
 
 MAX_STEPS = 50_000
-"""Keywords, array items and object fields looked at in one check: about 50 ms. A call with three arguments needs 10."""
+"""Keywords, array items and object fields evaluated in one check: about 50 ms. A call with three arguments needs 10."""
 
 _LEFT_OUT = (
     "pattern",
@@ -34,25 +34,25 @@ _steps_left: ContextVar[list[int]] = ContextVar("steps_left")
 
 
 class CannotTellError(Exception):
-    """The schema is broken, or the check takes too many steps: nobody knows whether the value fits."""
+    """The schema is invalid, or the check needs too many steps: the result is unknown."""
 
 
 class Validator:
-    """Finds what is wrong with values by one schema."""
+    """Finds the errors in values by one schema."""
 
     def __init__(self, schema: Schema) -> None:
         base = validators.validator_for(dict(schema), default=Draft202012Validator)
-        # An empty registry retrieves nothing: a `$ref` to elsewhere is an error here, never a request.
+        # The empty registry retrieves nothing: a remote `$ref` is an error, never a request.
         self._inner = _bounded(base)(dict(schema), registry=referencing.Registry[Any]())
 
     def errors(self, value: Mapping[str, Any]) -> Iterator[ValidationError]:
-        """What is wrong, in no particular order. Raises `CannotTellError`."""
+        """The errors in `value`, in no particular order. Raises `CannotTellError`."""
         token = _steps_left.set([MAX_STEPS])
         try:
             yield from self._inner.iter_errors(value)
         except CannotTellError:
             raise
-        # A schema can be broken in more ways than can be listed: a reference to nothing, a loop, a wrong operand.
+        # An invalid schema can raise almost anything: for a dangling reference, a loop, a wrong operand.
         except Exception as exc:
             raise CannotTellError(str(exc)) from exc
         finally:
@@ -73,7 +73,7 @@ def _counted(check: _Keyword) -> _Keyword:
         if left[0] < 0:
             raise CannotTellError("too many steps")
         if operand is False and "patternProperties" in schema:
-            return None  # which names are additional is a question for regular expressions
+            return None  # only regular expressions could tell which names are additional
         return check(validator, operand, value, schema)
 
     return counted

@@ -1,1 +1,1 @@
-"""How we log in to downstream servers, and where that is stored."""
+"""Authentication with downstream servers, and the storage of secrets."""

@@ -1,7 +1,7 @@
-"""Access to a remote server that asks for OAuth: `mcp`'s own providers, with what they forget between two lives.
+"""OAuth for remote servers: `mcp`'s own providers, with persistent state that survives a restart.
 
-They keep tokens and the client's registration, and forget when a token expires and where to renew it: after a restart
-an expired token would mean a new login. Here all of it is kept as one text.
+The providers store the tokens and the client's registration, but not when a token expires nor where to renew it: after
+a restart an expired token would require a new login. Here all of it is stored as one secret.
 """
 
 import logging
@@ -25,21 +25,22 @@ from pydantic import AnyUrl, BaseModel, ValidationError
 from codeact_bridges.tools.credentials.secret_store import MemorySecretStore, SecretStore, name_for
 from codeact_bridges.tools.spec import HttpServer, OAuth
 
-# It logs each failure with its traceback. We say the reason once, as that of the server.
+# It logs each failure with its traceback. We log the reason once, as the server's failure.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL)
 
 PLACEHOLDER_REDIRECT = "http://127.0.0.1/callback"
+"""Redirect address in a client's metadata while no login is under way."""
 
 
 class LoginNeededError(Exception):
-    """Nobody has logged in to this server, or the login is over."""
+    """No user has logged in to this server, or the login has expired."""
 
     def __init__(self, server: str) -> None:
         super().__init__(f"it needs a login: run `codeact-mcp login {server}` with the same --config")
 
 
 class _Record(BaseModel, frozen=True):
-    """Everything that is kept of one token_store."""
+    """Everything that is stored for one server."""
 
     tokens: OAuthToken
     expires_at: float | None = None
@@ -49,17 +50,17 @@ class _Record(BaseModel, frozen=True):
 
 
 class TokenStore:
-    """The token_store to one server, as it is kept. What `mcp` calls a token storage."""
+    """The stored tokens of one server. Implements `mcp`'s `TokenStorage`."""
 
     def __init__(self, spec: HttpServer, secret_store: SecretStore) -> None:
         self.name = name_for(spec.name, spec.url)
         self._secret_store = secret_store
         self._client: OAuthClientInformationFull | None = _registered_client(spec.oauth) if spec.oauth else None
         self.context: OAuthContext | None = None
-        """Of the provider that this is the storage of."""
+        """The context of the provider that uses this store."""
 
     async def record(self) -> _Record | None:
-        """What is kept, if it can be read."""
+        """The stored record, or None if there is none that can be read."""
         text = await self._secret_store.load(self.name)
         try:
             return _Record.model_validate_json(text) if text else None
@@ -91,11 +92,11 @@ class TokenStore:
         return record.client if record else None
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self._client = client_info  # kept with the tokens that it leads to
+        self._client = client_info  # stored by `set_tokens`, with the tokens
 
 
 class _Provider(OAuthClientProvider):
-    """Authorization code with PKCE, able to renew a token after a restart."""
+    """Authorization code with PKCE, which can renew a token after a restart."""
 
     async def _initialize(self) -> None:
         await super()._initialize()
@@ -115,7 +116,13 @@ def provider(
     show: Callable[[str], Awaitable[None]] | None = None,
     wait_for_redirect: Callable[[], Awaitable[AuthorizationCodeResult]] | None = None,
 ) -> httpx2.Auth:
-    """What authenticates the requests to `spec`. Without `show` and `wait_for_redirect` nobody can log in."""
+    """The authentication of requests to `spec`.
+
+    Args:
+        show: shows the user the address to open.
+        wait_for_redirect: waits until the browser is redirected back. Without these two a needed login raises
+            `LoginNeededError`.
+    """
     oauth = spec.oauth
     assert oauth is not None
     if oauth.grant == "client_credentials":
@@ -153,28 +160,28 @@ def provider(
 
 
 class Credentials:
-    """The token_store to each server that asks for it, for all connections of this process."""
+    """The authentication for all servers that require OAuth, shared by all connections of this process."""
 
     def __init__(self, secret_store: SecretStore | None = None) -> None:
         self._secret_store = secret_store or MemorySecretStore()
         self._not_persisted = MemorySecretStore()
-        """Tokens that we can have again at any time: never written down."""
+        """Tokens of the client credentials grant: requested again after a restart, never persisted."""
 
     async def auth(self, spec: HttpServer) -> httpx2.Auth | None:
-        """What authenticates a new connection to `spec`. Raises `LoginNeededError`."""
+        """The authentication for a new connection to `spec`; None if it needs none. Raises `LoginNeededError`."""
         if spec.oauth is None:
             return None
         if spec.oauth.grant == "client_credentials":
             return provider(spec, TokenStore(spec, self._not_persisted))
         token_store = TokenStore(spec, self._secret_store)
         if await token_store.get_tokens() is None:
-            # Before anything is sent: `mcp` would register us as a new client at every attempt.
+            # Check before anything is sent: `mcp` would register a new client at every attempt.
             raise LoginNeededError(spec.name)
         return provider(spec, token_store)
 
 
 def _registered_client(oauth: OAuth) -> OAuthClientInformationFull | None:
-    """Us, where the authorization server has been told of us by hand."""
+    """Our client registration, if the operator registered the client by hand."""
     if oauth.client_id is None:
         return None
     return OAuthClientInformationFull(

@@ -1,8 +1,7 @@
-"""Where small secrets stay between two lives of this process: the system's keyring, or a file that only its owner can
-read.
+"""Persistent storage for small secrets: the system's keyring, or files that only their owner can read.
 
-The keyring is used where the package `keyring` is installed and finds one. It is no dependency of ours: on Linux it
-brings six packages, among them a compiled one, and without a desktop there is nothing for it to find.
+The keyring is used if the package `keyring` is installed and finds one. That package is not a dependency: on Linux it
+needs six packages, one of them compiled, and without a desktop there is usually no keyring.
 """
 
 import hashlib
@@ -23,13 +22,13 @@ log = logging.getLogger(__name__)
 SERVICE: Final = "codeact-mcp"
 
 KEYRING_TIMEOUT_S = 10.0
-"""A locked keyring asks its owner for a password, in a window that nobody may see."""
+"""A locked keyring asks for a password, in a window that the user may not see."""
 
 MAX_BYTES = 1_000_000
 
 
 class SecretStore(Protocol):
-    """Keeps texts by name. A name is a server's, with what tells it from others of that name."""
+    """Stores texts by name. `name_for` makes the name."""
 
     async def load(self, name: str) -> str | None: ...
 
@@ -39,7 +38,7 @@ class SecretStore(Protocol):
 
 
 class MemorySecretStore:
-    """Keeps them as long as it lives."""
+    """Stores them in memory."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -55,7 +54,7 @@ class MemorySecretStore:
 
 
 class FileSecretStore:
-    """Keeps each in a file of its own in `folder`, mode 0600."""
+    """Stores each in a file of its own in `folder`, mode 0600."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -74,7 +73,7 @@ class FileSecretStore:
 
 
 class _Keyring(Protocol):
-    """What we use of the package `keyring`."""
+    """The functions of the package `keyring` that are used."""
 
     def get_password(self, service: str, name: str, /) -> str | None: ...
 
@@ -84,7 +83,7 @@ class _Keyring(Protocol):
 
 
 class KeyringSecretStore:
-    """Keeps them in the system's keyring; what that does not take (Windows: more than 2.5 kB), with `fallback`."""
+    """Stores them in the system's keyring, and those that it refuses (on Windows above 2.5 kB) in `fallback`."""
 
     def __init__(self, keyring: _Keyring, fallback: SecretStore) -> None:
         self._keyring, self._fallback = keyring, fallback
@@ -112,21 +111,21 @@ class KeyringSecretStore:
         with anyio.move_on_after(KEYRING_TIMEOUT_S):
             try:
                 return cast("str | None", await anyio.to_thread.run_sync(work, abandon_on_cancel=True))
-            # Every system's keyring has errors of its own.
+            # Each system's keyring raises its own errors.
             except Exception as exc:  # noqa: BLE001
-                log.debug("the keyring: %r", exc)
+                log.debug("the keyring failed: %r", exc)
                 return None
-        log.warning("the system's keyring did not answer within %s s; it is left out", KEYRING_TIMEOUT_S)
+        log.warning("the system's keyring did not respond within %s s; continuing without it", KEYRING_TIMEOUT_S)
         return None
 
 
 def open_secret_store(folder: Path) -> SecretStore:
-    """The system's keyring where there is one, else files in `folder`."""
+    """The system's keyring if there is one, else files in `folder`."""
     files = FileSecretStore(folder)
     try:
         keyring = importlib.import_module("keyring")
         usable: bool = keyring.get_keyring().priority >= 1
-    # It looks for a keyring while it is imported, and may find a broken one.
+    # The package looks for a keyring when it is imported, and may find a broken one.
     except Exception as exc:  # noqa: BLE001
         log.debug("no keyring: %r", exc)
         return files
@@ -134,5 +133,5 @@ def open_secret_store(folder: Path) -> SecretStore:
 
 
 def name_for(server: str, url: str) -> str:
-    """The name under which the access to the server at `url` is kept: another address is another server."""
+    """The name for the tokens of `server`. Contains a hash of `url`: another address is another server."""
     return f"{server}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"

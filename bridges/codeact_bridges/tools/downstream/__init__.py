@@ -1,1 +1,1 @@
-"""The MCP servers that we call."""
+"""The downstream servers: connection, health, tool list, results."""

@@ -1,7 +1,6 @@
-"""One connection to a downstream server, from the first attempt to its end: sends calls over it, and hears when its
-tools change.
+"""One connection to a downstream server: sends calls, and notices when the tool list changes.
 
-`downstream` opens it, in the one task that may, and replaces it. Calls come from any task: a session multiplexes.
+`server` opens and replaces it, in the task that owns the server. Calls may come from any task: a session multiplexes.
 """
 
 from collections.abc import Mapping
@@ -42,12 +41,12 @@ from codeact_bridges.tools.transports.transport import Transport
 from codeact_bridges.values import JsonValue
 
 LISTEN_PAUSE_S = 5.0
-"""Between the end of a subscription and the next."""
+"""Pause between the end of a subscription and the next one."""
 
 CALL_AGAIN_PAUSE_S = 0.2
-"""Before a call is made again that asked for nothing but that."""
+"""Pause before a call is repeated that the server answered with a state but no client requests."""
 
-# Both, because a server of the 2026 era may ask back in place of answering.
+# Both, because a server of the 2026 era may answer a call with client requests.
 _CallAnswer: TypeAlias = CallToolResult | InputRequiredResult
 _CALL_ANSWER: Final[TypeAdapter[_CallAnswer]] = TypeAdapter(_CallAnswer)
 _ReadAnswer: TypeAlias = ReadResourceResult | InputRequiredResult
@@ -56,33 +55,33 @@ _READ_ANSWER: Final[TypeAdapter[_ReadAnswer]] = TypeAdapter(_ReadAnswer)
 T = TypeVar("T", bound=Result | _CallAnswer | _ReadAnswer)
 
 _SESSION_GONE: Final = frozenset({"Session terminated", "Session not found"})
-"""How a restarted HTTP server refuses a call, unread (code -32600)."""
+"""Messages with which a restarted HTTP server refuses a call that it has not processed (code -32600)."""
 
 
 class CallLostError(Exception):
-    """The connection ended before the answer came."""
+    """The connection ended before the response arrived."""
 
     def __init__(self, reason: str, *, unread: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.unread = unread
-        """Whether the server certainly has not acted on the call."""
+        """Whether it is certain that the server has not processed the call."""
 
 
 class Connection:
-    """What is known of one connection, and the way to call over it."""
+    """The state of one connection, and calls over it."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.client: Client | None = None
-        """Set when it is ready."""
+        """Set when the connection is ready."""
         self.ready_since: float | None = None
         self.answered = False
-        """Whether a call was ever answered: proof that the server works."""
+        """Whether any call was answered, which shows that the server works."""
         self.closed_in_handshake = False
-        """Whether the server closed it while we were still introducing ourselves."""
+        """Whether the server closed the connection during the handshake."""
         self.fault: str | None = None
-        """What the transport found wrong, where it ends for that."""
+        """The error in the transport that ended the connection."""
         self.list_changed = anyio.Event()
 
     @property
@@ -90,7 +89,7 @@ class Connection:
         return self.client is None or self.transport.ended.is_set()
 
     async def on_message(self, message: IncomingMessage) -> None:
-        """What the server sends unasked."""
+        """Handle a message that is not a response."""
         if isinstance(message, ToolListChangedNotification):
             self.list_changed.set()
         elif isinstance(message, LoggingMessageNotification):
@@ -101,14 +100,14 @@ class Connection:
             self.fault = failure_text(message)
 
     async def listen(self, client: Client) -> None:
-        """Hear of changes from a server of the 2026 era, which must be asked to tell them. Others tell them anyway."""
+        """Subscribe to tool list changes, which servers of the 2026 era require. Older servers always notify."""
         tools = client.server_capabilities.tools
         if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or tools is None or not tools.list_changed:
             return
         while True:
             with suppress(MCPError, SubscriptionLost, TimeoutError):
                 async with client.listen(tools_list_changed=True) as subscription:
-                    self.list_changed.set()  # nobody says what we missed since the list was read
+                    self.list_changed.set()  # changes since the list was read are not reported
                     async for _ in subscription:
                         self.list_changed.set()
             await anyio.sleep(LISTEN_PAUSE_S)
@@ -121,10 +120,15 @@ class Connection:
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> CallToolResult:
-        """Call `tool`. Raises `CallTimedOut`, `DownstreamFailed`, or `CallLostError`; an `isError` result is a
-        result. Each time the server asks something, `timeout_s` begins anew with the answer."""
+        """Call `tool`. `timeout_s` starts again after each round of client requests.
+
+        Returns: the result, which may have `isError` set.
+
+        Raises:
+            CallTimedOut, DownstreamFailed, CallLostError: as their names say.
+        """
         sent = {**arguments, **tool.fixed}
-        # Typed for what the SDK knows; what stands under other keys is passed on as it is.
+        # The type lists the keys that the SDK defines; others are passed on unchanged.
         meta = (
             cast(RequestParamsMeta, {CAPABILITIES_KEY: capabilities_of(client_requests)})
             if client_requests and client_requests.serves
@@ -142,16 +146,16 @@ class Connection:
             if isinstance(answer, CallToolResult):
                 return answer
             answers, state = await forward_all(answer, tool, client_requests) or None, answer.request_state
-            if answers is None:  # nothing to ask: it wants to be called again, later
+            if answers is None:  # no client requests: the server wants the call to be repeated later
                 await anyio.sleep(CALL_AGAIN_PAUSE_S)
-        raise DownstreamFailed(tool.server, tool.name, f"it asked {MAX_ROUNDS} times and gave no result")
+        raise DownstreamFailed(tool.server, tool.name, f"the server sent client requests {MAX_ROUNDS} times, no result")
 
     async def read(self, server: str, uri: str, timeout_s: float) -> ReadResourceResult:
-        """Read a resource. Raises as `call` does."""
+        """Read a resource. Raises the same errors as `call`."""
         request = ReadResourceRequest(params=ReadResourceRequestParams(uri=uri))
         answer = await self._request(request, _READ_ANSWER, server, uri, timeout_s)
         if isinstance(answer, InputRequiredResult):
-            raise DownstreamFailed(server, uri, "it asks the client a question, which cannot be passed on")
+            raise DownstreamFailed(server, uri, "the server sent a client request; only tool calls may have them")
         return answer
 
     async def _request(
@@ -165,13 +169,13 @@ class Connection:
     ) -> T:
         client = self.client
         if client is None or self.transport.ended.is_set():
-            raise CallLostError("it had ended before", unread=True)
+            raise CallLostError("the connection had already ended", unread=True)
         answer: T | None = None
         try:
-            # Not the session's own timeout: that one starts when the request is written, and a deaf server never lets
-            # it be. Leaving the block by cancellation makes the session send `notifications/cancelled`.
+            # Not the session's own timeout: it starts when the request is written, and a server that does not read
+            # blocks the write. Cancelling the block makes the session send `notifications/cancelled`.
             with anyio.move_on_after(timeout_s):
-                # Not `call_tool`: it lists the tools behind our back, and throws away what does not fit its schema.
+                # Not `call_tool`: it lists the tools implicitly, and rejects results that violate their schema.
                 answer = await client.session.send_request(request, form, progress_callback=on_progress)
         except MCPError as exc:
             raise self._translated(exc, server, name) from exc
@@ -187,7 +191,7 @@ class Connection:
 
     def _translated(self, exc: MCPError, server: str, name: str) -> Exception:
         if exc.code == CONNECTION_CLOSED:
-            # Over HTTP one answer may be lost with this code and another message; the session goes on.
+            # Over HTTP the same code with another message means that one response was lost; the session goes on.
             if exc.message == "Connection closed":
                 self.transport.ended.set()
             return CallLostError(failure_text(exc, self.transport.failure_detail))
@@ -195,6 +199,6 @@ class Connection:
             self.transport.ended.set()
             return CallLostError(exc.message, unread=True)
         if exc.code == HEADER_MISMATCH:
-            # It refused the call because its schema has changed since we listed it (2026-07-28, `x-mcp-header`).
+            # The tool's schema has changed since it was listed (2026-07-28, `x-mcp-header`).
             self.list_changed.set()
         return DownstreamFailed(server, name, failure_text(exc))

@@ -1,8 +1,8 @@
-"""What a downstream server asks in the middle of a call: the user, the client's model, the client's roots.
+"""Client requests of a downstream server during a call: elicitation, sampling, roots.
 
-Forwarded only where it is certain whose run it belongs to. A server of the 2026-07-28 era answers a call with its
-questions and is called again with the answers, so that a question belongs to that call. A handshake server asks by a
-request of its own that does not say which call it is about: those are never declared as possible, and refused.
+They are forwarded only to the client of the run that made the call. A server of the 2026-07-28 era answers a call with
+its requests and is called again with the responses, so that each request belongs to a call. A handshake server sends a
+request of its own, which does not name the call: such requests are never declared as supported, and refused.
 """
 
 import json
@@ -26,20 +26,19 @@ from codeact_bridges.tools.port import ClientRequest, ClientRequestKind, ClientR
 from codeact_bridges.values import JsonValue
 
 MAX_ROUNDS = 10
-"""Times one call may ask before it is given up."""
+"""Rounds of client requests that one call may make."""
 
 MAX_CLIENT_REQUESTS = 20
-"""In one round. Somebody has to answer each."""
+"""Client requests in one round. A person may have to answer each."""
 
 MAX_REQUEST_CHARS = 100_000
-"""Of one question in JSON. A person reads it, or a model."""
-
+"""Size of one client request as JSON. A person or a model reads it."""
 
 _RESPONSE: Final[TypeAdapter[InputResponse]] = TypeAdapter(InputResponse)
 
 
 def capabilities_of(client_requests: ClientRequests) -> JsonValue:
-    """The client capabilities that a call with this answerer declares."""
+    """The client capabilities that a call declares."""
     modes: JsonValue = {mode: {} for mode in ("form", "url") if mode in client_requests.serves}
     others: dict[str, JsonValue] = {kind: {} for kind in ("sampling", "roots") if kind in client_requests.serves}
     return others | ({"elicitation": modes} if modes else {})
@@ -48,44 +47,48 @@ def capabilities_of(client_requests: ClientRequests) -> JsonValue:
 async def forward_all(
     required: InputRequiredResult, tool: CatalogTool, client_requests: ClientRequests | None
 ) -> InputResponses:
-    """The answers to all that the server asks, one after the other: a person reads one question at a time.
+    """Forward all client requests and return the responses. One at a time: a person reads one question at a time.
 
     Raises:
-        DownstreamFailed: it asks what nobody can answer.
+        DownstreamFailed: the client cannot answer one of them.
     """
     requests = required.input_requests or {}
     if len(requests) > MAX_CLIENT_REQUESTS:
-        raise DownstreamFailed(tool.server, tool.name, f"it asks {len(requests)} questions at once")
-    found: InputResponses = {}
+        reason = f"the server sent {len(requests)} client requests at once; the limit is {MAX_CLIENT_REQUESTS}"
+        raise DownstreamFailed(tool.server, tool.name, reason)
+    responses: InputResponses = {}
     for key, request in requests.items():
-        question = _client_request(request, tool)
-        if client_requests is None or question.kind not in client_requests.serves:
-            reason = f"it asks the client a question ({request.method}: {question.kind}), which cannot be passed on"
+        forwarded = _client_request(request, tool)
+        if client_requests is None or forwarded.kind not in client_requests.serves:
+            reason = f"the server asks for {request.method} ({forwarded.kind}), which the client does not support"
             raise DownstreamFailed(tool.server, tool.name, reason)
-        answer = await client_requests.forward(question)
+        response = await client_requests.forward(forwarded)
         try:
-            found[key] = _RESPONSE.validate_python(dict(answer))
+            responses[key] = _RESPONSE.validate_python(dict(response))
         except ValidationError as exc:
-            reason = f"the client's answer to its question cannot be passed on: {failure_text(exc)}"
+            reason = f"the client's response to the server's request is invalid: {failure_text(exc)}"
             raise DownstreamFailed(tool.server, tool.name, reason) from exc
-    return found
+    return responses
 
 
 def _client_request(request: InputRequest, tool: CatalogTool) -> ClientRequest:
-    """The question, without what was never declared: a look at the client's other context, tools for its model.
+    """The client request, without the parts that were not declared: other servers' context, tools for the model.
 
     Raises:
-        DownstreamFailed: it is too long, or makes no sense without those.
+        DownstreamFailed: it is too large, or makes no sense without those parts.
     """
     params = request.params.model_dump(by_alias=True, mode="json", exclude_none=True) if request.params else {}
     for key in ("_meta", "task", "includeContext"):
         params.pop(key, None)
+    reason: str | None = None
     if isinstance(url := params.get("url"), str) and not url.startswith(("https://", "http://")):
-        raise DownstreamFailed(tool.server, tool.name, "it sends the user to an address that is not of the web")
-    if "tools" in params:
-        raise DownstreamFailed(tool.server, tool.name, "it wants the client's model to use tools, which nobody offered")
-    if (size := len(json.dumps(params))) > MAX_REQUEST_CHARS:
-        raise DownstreamFailed(tool.server, tool.name, f"it asks a question of {size:,} characters")
+        reason = "the server asks the user to open an address that is neither http nor https"
+    elif "tools" in params:
+        reason = "the server asks for sampling with tools, which is not supported"
+    elif (size := len(json.dumps(params))) > MAX_REQUEST_CHARS:
+        reason = f"the server sent a client request of {size:,} characters; the limit is {MAX_REQUEST_CHARS:,}"
+    if reason is not None:
+        raise DownstreamFailed(tool.server, tool.name, reason)
     return ClientRequest(tool.server, tool.name, _kind(request), cast("dict[str, JsonValue]", params))
 
 

@@ -1,48 +1,47 @@
-"""How a downstream server is doing, and when to try it again. Pure: no clock, no event loop; `downstream` acts on
-it."""
+"""The state of a downstream server, and the backoff between attempts. Pure: no clock, no event loop."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 EAGER_ATTEMPTS = 4
-"""Failures in a row after which we stop knocking. From then on a server is tried when somebody calls it."""
+"""Consecutive failures after which we stop reconnecting by ourselves. Then only a call starts an attempt."""
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
-"""The pause doubles from the first to the longest: 0.5, 1, 2, 4 s on our own account, then up to a minute between
-calls that try."""
+"""The pause doubles from the first to the longest: 0.5, 1, 2, 4 s between our own attempts, then up to a minute between
+attempts by calls."""
 
 
 State: TypeAlias = Literal["idle", "connecting", "ready", "failed", "stopped"]
-"""`idle`: not started yet, because nobody has asked for it (`start = "lazy"`)."""
+"""`idle`: not started yet, because no request has needed it (`start = "lazy"`)."""
 
 Circuit: TypeAlias = Literal["closed", "open", "half-open"]
-"""The circuit breaker: calls pass; they are refused at once; the next call is let through as a trial."""
+"""Circuit breaker. `closed`: calls pass; `open`: they fail at once; `half-open`: the next call starts an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """What can be said of a server at one moment."""
+    """A snapshot of a server's state."""
 
     name: str
     state: State
     reason: str | None = None
-    """Why it failed, for a reader."""
+    """Why it failed, for a person."""
     retry_in_s: float | None = None
-    """When it failed: no attempt is made for this long."""
+    """If it failed: the time until the next possible attempt."""
     failures: int = 0
-    """How often it failed in a row."""
+    """Consecutive failures."""
     tools: int = 0
     protocol: str | None = None
-    """The version it speaks, once known."""
+    """The negotiated version, once known."""
     calls: int = 0
-    """Calls under way."""
+    """Calls in flight."""
     unmatched: tuple[str, ...] = ()
-    """What the operator says of tools that it does not have (`offer.py`)."""
+    """Settings of the operator that match none of its tools (`tool_filter`)."""
 
     @property
     def circuit(self) -> Circuit:
-        """What becomes of the next call."""
+        """What the next call will meet."""
         if self.state != "failed":
             return "closed"
         return "open" if self.retry_in_s else "half-open"
@@ -50,7 +49,7 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often a server failed in a row, and what follows from it."""
+    """The number of consecutive failures, and the pause that follows from it."""
 
     failures: int = 0
 
@@ -59,12 +58,12 @@ class Backoff:
 
     @property
     def pause_s(self) -> float:
-        """How long to leave it alone. Nothing after a connection that had worked: most deaths are restarts."""
+        """The pause before the next attempt. None after a connection that had worked: most such ends are restarts."""
         if self.failures == 0:
             return 0.0
         return min(FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 16), LONGEST_PAUSE_S)
 
     @property
     def waits_for_a_call(self) -> bool:
-        """Whether the next attempt is somebody's call, not ours."""
+        """Whether only a call starts the next attempt."""
         return self.failures > EAGER_ATTEMPTS

@@ -1,7 +1,7 @@
-"""Text that is a Python literal, as servers write it that answer with `str(rows)`. Pure.
+"""Text results that are Python literals, from servers that return `str(rows)`. Pure.
 
-`ast.literal_eval` reads it. What could make that slow, or overflow the C stack of the parser, is sorted out before:
-long texts, deep nesting, chains of signs.
+`ast.literal_eval` parses them. Texts that could make it slow, or overflow the C stack of the parser, are excluded
+first: long texts, deep nesting, chains of signs.
 """
 
 import ast
@@ -12,11 +12,11 @@ from typing import Final, cast
 from codeact_bridges.values import JsonValue
 
 MAX_CHARS = 1_000_000
-"""Longest text that is read: half a second, and 100 MB for a moment. Longer ones stay text."""
+"""Longest text that is parsed, in half a second and a temporary 100 MB. Longer ones stay text."""
 
 MAX_DEPTH = 50
 
-# Strings, then everything else that a literal consists of. Names but these three, and calls, are no literals.
+# Strings, then all other tokens of literals. Other names, and calls, are not literals.
 _PARTS: Final = re.compile(
     r"""(?P<string>[bB]?(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+"))"""
     r"|(?P<open>[\[({])|(?P<close>[\])}])"
@@ -26,13 +26,13 @@ _PARTS: Final = re.compile(
 
 
 def literal_or_text(text: str) -> JsonValue:
-    """`text` read as a Python literal where JSON has words for all of it (a tuple is a list), else `text`."""
+    """`text` parsed as a Python literal if JSON can represent it (a tuple becomes a list), else `text`."""
     stripped = text.strip()
     if not stripped or stripped[0] not in "[({'\"TFN" or len(stripped) > MAX_CHARS or not _is_harmless(stripped):
         return text
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a text: their business
+            warnings.simplefilter("ignore", SyntaxWarning)  # for "\d" in a string of the server's
             value = cast(object, ast.literal_eval(stripped))
         return _plain(value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
@@ -53,7 +53,7 @@ def _is_harmless(text: str) -> bool:
 
 
 def _plain(value: object) -> JsonValue:
-    """`value` as JSON says it. Raises ValueError where it cannot: bytes, sets, a key that is no text, inf."""
+    """`value` as JSON data. Raises ValueError if JSON cannot represent it: bytes, sets, non-string keys, infinity."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -64,7 +64,7 @@ def _plain(value: object) -> JsonValue:
         case dict():
             pairs = cast("dict[object, object]", value)
             if not all(isinstance(key, str) for key in pairs):
-                raise ValueError("a key is no text")
+                raise ValueError("a key is not a string")
             return {cast(str, key): _plain(item) for key, item in pairs.items()}
         case _:
             raise ValueError(f"JSON has no {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Logging in to a remote server: a person says yes in a browser, which then comes back to us on loopback."""
+"""Login to a remote server: the user authorizes us in a browser, which is then redirected to a loopback address."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.transport import Transport
 
 LOGIN_TIMEOUT_S = 300.0
-"""Time for a person to find a password, and a telephone."""
+"""Enough for a person to look up a password, and to use a second factor."""
 
 MAX_REQUEST_BYTES = 16_000
 
@@ -28,35 +28,36 @@ _PAGE: Final = "<!doctype html><meta charset=utf-8><title>codeact-mcp</title><p>
 
 
 class LoginFailedError(Exception):
-    """Nobody logged in, or the server did not accept it. Still usable: the token_store there was before."""
+    """The user did not log in, or the server refused the login. Still usable: the tokens stored before."""
 
 
 async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[str], Awaitable[None]]) -> int | None:
-    """Log in to `spec` and keep the token_store. How many tools it has, or None if it does not ask for a login.
+    """Log in to `spec` and store the tokens. Returns the number of its tools, or None if it requires no login.
 
-    `show` gets the address that a person must open.
+    Args:
+        show: shows the user the address to open.
 
     Raises:
         LoginFailedError: with the reason.
     """
     assert spec.oauth is not None
-    # What there was stays until there is something new; and a new registration knows where we listen this time.
+    # The stored tokens stay until there are new ones. A new registration contains the port of this login.
     tried = MemorySecretStore()
     token_store = TokenStore(spec, tried)
     try:
         with anyio.fail_after(LOGIN_TIMEOUT_S):
-            async with _listening(spec.oauth.redirect_port) as browser:
+            async with _listening(spec.oauth.redirect_port) as callback:
 
-                async def show_and_expect(url: str) -> None:
-                    browser.expect(parse_qs(urlsplit(url).query).get("state", [""])[0])
+                async def show_and_wait(url: str) -> None:
+                    callback.expect(parse_qs(urlsplit(url).query).get("state", [""])[0])
                     await show(url)
 
                 auth = provider(
                     spec,
                     token_store,
-                    redirect_uri=browser.address,
-                    show=show_and_expect,
-                    wait_for_redirect=browser.result,
+                    redirect_uri=callback.address,
+                    show=show_and_wait,
+                    wait_for_redirect=callback.result,
                 )
                 transport = Transport(spec, ServerLog(None), auth)
                 async with Client(
@@ -64,8 +65,8 @@ async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[st
                 ) as client:
                     tools = await list_tools(client, spec.name)
     except TimeoutError as exc:
-        raise LoginFailedError(f"nobody logged in within {LOGIN_TIMEOUT_S:g} s") from exc
-    # Whatever a transport, a server or the SDK may raise is why this login failed.
+        raise LoginFailedError(f"no login within {LOGIN_TIMEOUT_S:g} s") from exc
+    # Any error of the transport, the server or the SDK is the reason why this login failed.
     except Exception as exc:
         raise LoginFailedError(failure_text(exc)) from exc
     text = tried.texts.get(token_store.name)
@@ -76,28 +77,30 @@ async def log_in(spec: HttpServer, secret_store: SecretStore, show: Callable[[st
 
 
 class _CallbackServer:
-    """Waits for the browser to come back."""
+    """Waits on loopback until the browser is redirected back."""
 
     def __init__(self, port: int) -> None:
         self.address = f"http://127.0.0.1:{port}/callback"
         self.expect("")
 
     def expect(self, state: str) -> None:
-        """Wait for the end of the login that `state` belongs to, and of no other."""
+        """Accept the redirect of the login with this `state`, and no other."""
         self.expected_state = state
-        self._answer: dict[str, str] = {}
-        self._came_back = anyio.Event()
+        self._parameters: dict[str, str] = {}
+        self._redirected = anyio.Event()
 
     async def result(self) -> AuthorizationCodeResult:
-        await self._came_back.wait()
-        if error := self._answer.get("error"):
-            raise OAuthFlowError(f"the authorization server said no: {self._answer.get('error_description') or error}")
+        await self._redirected.wait()
+        if error := self._parameters.get("error"):
+            raise OAuthFlowError(
+                f"the authorization server refused: {self._parameters.get('error_description') or error}"
+            )
         return AuthorizationCodeResult(
-            code=self._answer.get("code", ""), state=self._answer.get("state"), iss=self._answer.get("iss")
+            code=self._parameters.get("code", ""), state=self._parameters.get("state"), iss=self._parameters.get("iss")
         )
 
     async def answer(self, stream: SocketStream) -> None:
-        """One HTTP request. Anybody on this machine can make one: only who knows the state is listened to."""
+        """Handle one HTTP request. Any local process can send one: only one with the right `state` is accepted."""
         async with stream:
             try:
                 with anyio.fail_after(10):
@@ -107,12 +110,12 @@ class _CallbackServer:
                     found = {name: values[0] for name, values in parse_qs(url.query).items()}
                     is_ours = bool(self.expected_state) and found.get("state") == self.expected_state
                     if method != "GET" or url.path != "/callback" or not is_ours:
-                        await _send_page(stream, "404 Not Found", "This is not the end of a login.")
+                        await _send_page(stream, "404 Not Found", "This page belongs to no login.")
                         return
-                    self._answer = self._answer or found
-                    said = "The login was refused." if "error" in found else "You are logged in."
-                    await _send_page(stream, "200 OK", said)
-                    self._came_back.set()
+                    self._parameters = self._parameters or found
+                    text = "The login was refused." if "error" in found else "You are logged in."
+                    await _send_page(stream, "200 OK", text)
+                    self._redirected.set()
             except (OSError, ValueError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.DelimiterNotFound):
                 return
 
@@ -123,13 +126,13 @@ async def _listening(port: int) -> AsyncGenerator[_CallbackServer]:
         await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port) as listener,
         anyio.create_task_group() as tasks,
     ):
-        browser = _CallbackServer(listener.extra(SocketAttribute.local_port))
-        tasks.start_soon(listener.serve, browser.answer)
-        yield browser
+        callback = _CallbackServer(listener.extra(SocketAttribute.local_port))
+        tasks.start_soon(listener.serve, callback.answer)
+        yield callback
         tasks.cancel_scope.cancel()
 
 
-async def _send_page(stream: SocketStream, status: str, said: str) -> None:
-    page = _PAGE.format(said).encode()
+async def _send_page(stream: SocketStream, status: str, text: str) -> None:
+    page = _PAGE.format(text).encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
     await stream.send(head.encode() + page)

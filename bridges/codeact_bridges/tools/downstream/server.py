@@ -1,9 +1,8 @@
-"""One downstream server: one task that connects, reconnects and leaves; calls from any other task go straight through
-its session.
+"""One downstream server: an owner task that connects and reconnects, and calls from any other task.
 
-`mcp.Client` must be entered and left in the same task, so a server has an owner task (`run`). A session multiplexes,
-so a call needs no task of its own. Whatever the server does, it harms only those who call it: each wait here is
-bounded, each failure has a reason.
+`mcp.Client` must be entered and left in the same task, so each server has an owner task (`run`). A session multiplexes,
+so calls need no task of their own. A failing server affects only its callers: every wait is bounded, and every failure
+has a reason.
 """
 
 import logging
@@ -38,20 +37,20 @@ from codeact_bridges.values import JsonValue
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 3.0
-"""How long a connection may take to close. A stdio process needs at most 2.5 s, by force (`stdio`); the rest is for
-remote ones."""
+"""How long a connection may take to close. A stdio process needs at most 2.5 s (`stdio`); the rest is for remote
+servers."""
 
 STABLE_S = 10.0
-"""A connection that lasted so long, or answered a call, was a good one: its end does not count as a failure."""
+"""The end of a connection that lasted this long, or answered a call, does not count as a failure."""
 
 PATIENCE_S = 2.0
-"""A call to a server that is to be tried again within this time waits for it, if the server has ever worked."""
+"""A call waits for the next attempt if that is due within this time and the server has worked before."""
 
 REFRESH_PAUSE_S = 0.05
-"""Between the news that a list has changed and asking for it: servers send it once for every tool they add."""
+"""Debounce of list_changed notifications: servers send one for each tool that they add."""
 
 LOG_LEVEL: Final = "info"
-"""Least important log message that servers of the 2026 era are asked for; others send what they like."""
+"""Log level requested from servers of the 2026 era; others choose themselves."""
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ _CLIENT_INFO: Final = Implementation(name="codeact-mcp", version=version("codeac
 
 
 class DownstreamServer:
-    """A downstream server that we keep connected to."""
+    """A downstream server, and the connection to it."""
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class DownstreamServer:
     ) -> None:
         self.spec = spec
         self.tools: tuple[CatalogTool, ...] = ()
-        """As last listed. Kept while the connection is down, so that a call can say why it fails."""
+        """As last listed. They stay while the connection is down, so that a call can report why it fails."""
         self.stopped = anyio.Event()
         self._log = ServerLog(log_dir / f"{re.sub(r'[^A-Za-z0-9._-]', '_', spec.name)}.log" if log_dir else None)
         self._credentials = credentials or Credentials()
@@ -83,7 +82,7 @@ class DownstreamServer:
         self._retry_at = 0.0
         self._backoff = Backoff()
         self._logged_reason: str | None = None
-        """The reason that the log has, unless the server was ready since."""
+        """The reason that was logged last; None once the server is ready."""
         self._unmatched: tuple[str, ...] = ()
         self._era: Literal["auto", "legacy"] = "legacy" if spec.era == "handshake" else "auto"
         self._connection: Connection | None = None
@@ -109,11 +108,11 @@ class DownstreamServer:
 
     @property
     def never_worked(self) -> bool:
-        """Whether it has failed and no tool of it is known. True between attempts and during them."""
+        """Whether it has failed and none of its tools is known. True between attempts and during them."""
         return self._reason is not None and not self.tools and self._connection is None
 
     async def run(self) -> None:
-        """Own the connection until `stop` is called or this task is cancelled."""
+        """Own the connection until `stop` is called or the task is cancelled."""
         try:
             if self._state == "idle":
                 await self._start_requested.wait()
@@ -142,7 +141,7 @@ class DownstreamServer:
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> CallToolResult:
-        """Call `tool` on this server. Raises `CallTimedOut` or `DownstreamFailed`; an `isError` result is a result."""
+        """Call `tool`. Returns results with `isError` as they are. Raises `CallTimedOut` or `DownstreamFailed`."""
         timeout_s = tool.timeout_s or self.spec.call_timeout_s
         return await self._send(
             tool.name,
@@ -151,30 +150,32 @@ class DownstreamServer:
         )
 
     async def read(self, uri: str) -> ReadResourceResult:
-        """Read the resource `uri` of this server. Raises as `call` does."""
+        """Read the resource `uri` of this server. Raises the same errors as `call`."""
         name, timeout_s = self.spec.name, self.spec.call_timeout_s
         return await self._send(uri, lambda connection: connection.read(name, uri, timeout_s), may_repeat=True)
 
     async def _send(self, what: str, send: Callable[[Connection], Awaitable[T]], *, may_repeat: bool) -> T:
-        """What `send` gives over the connection: once more over the next one, where the first was lost and `what` may
-        be repeated."""
+        """The result of `send`. Repeated once over the next connection if the first was lost and that is safe.
+
+        It is safe if the server has not processed the request, or with `may_repeat`. `what` is for error texts.
+        """
         async with self._slot():
             connection = self._connection or await self._ready(what)
             try:
                 return await send(connection)
             except CallLostError as lost:
                 if not (lost.unread or may_repeat):
-                    reason = f"the connection was lost during the call, which may have had its effect: {lost.reason}"
+                    reason = f"the connection was lost during the call, which may have taken effect: {lost.reason}"
                     raise DownstreamFailed(self.spec.name, what, reason) from lost
             try:
                 return await send(await self._ready(what))
             except CallLostError as lost:
-                reason = f"the connection was lost during the call, twice: {lost.reason}"
+                reason = f"the connection was lost during the call and during its repetition: {lost.reason}"
                 raise DownstreamFailed(self.spec.name, what, reason) from lost
 
     @asynccontextmanager
     async def _slot(self) -> AsyncGenerator[None]:
-        """One of the places for calls, where there is a limit; the time until one is free is not the call's."""
+        """Hold one of the slots for concurrent calls. The wait for a slot does not count towards the call's timeout."""
         if self._slots is not None:
             await self._slots.acquire()
         self._calls += 1
@@ -186,14 +187,13 @@ class DownstreamServer:
                 self._slots.release()
 
     def start(self) -> None:
-        """Somebody wants to know of this server: start it, if it has waited for that."""
+        """Start the server if it is idle."""
         if self._state == "idle":
             self._start_requested.set()
             self._set_state("connecting")
 
     def retry_now(self) -> None:
-        """Somebody wants to call this server: start it, or if it has failed and been left alone for long enough, try it
-        again."""
+        """Start the server if it is idle; try again if it has failed and its pause is over."""
         self.start()
         if self._state == "failed" and self._retry_at <= anyio.current_time():
             self._start_requested.set()
@@ -205,7 +205,7 @@ class DownstreamServer:
             await self._changed.wait()
 
     async def _ready(self, what: str) -> Connection:
-        """The connection, once there is one. Raises `DownstreamFailed` if there is none to be had in time."""
+        """Wait for a connection. Raises `DownstreamFailed` if there is none within the start timeout."""
         with anyio.move_on_after(self.spec.start_timeout_s):
             while True:
                 if self._connection is not None and not self._connection.is_over:
@@ -219,26 +219,26 @@ class DownstreamServer:
         )
 
     def _is_retried_soon(self) -> bool:
-        """Whether a failed server has worked before and is about to be tried again."""
+        """Whether the failed server has worked before and its next attempt is due within `PATIENCE_S`."""
         return bool(self.tools) and self._retry_at - anyio.current_time() <= PATIENCE_S
 
     def why_no_tools(self) -> str | None:
-        """Why no tool of it is known, for the program; None if it has told of all that there are."""
+        """Why none of its tools is known, as a text for the program; None if its list is known."""
         if self.never_worked:
             return self.why_failed()
         return "the server is still starting" if self._state == "connecting" and not self.tools else None
 
     def why_failed(self) -> str:
-        """Why this server cannot be called, for the program."""
+        """Why this server cannot be called, as a text for the program."""
         if self._state == "stopped":
-            return "codeact-mcp is closing"
+            return "codeact-mcp is shutting down"
         wait_s = max(0.0, self._retry_at - anyio.current_time())
         return f"the server is not available: {self._reason}" + (
             f" (next attempt in {wait_s:.0f} s)" if wait_s >= 1 else ""
         )
 
     async def _attempt(self) -> None:
-        """Connect, and stay until the connection is over, for whatever reason. Leaves behind the reason."""
+        """Connect, and wait until the connection ends. Sets the reason and the backoff."""
         self._set_state("connecting")
         eras: tuple[str, ...] = ("auto", "legacy") if self._era == "auto" else ("legacy",)
         for era in eras:
@@ -254,11 +254,10 @@ class DownstreamServer:
                 good = connection.answered or lasted_s >= STABLE_S
                 self._backoff = Backoff() if good else self._backoff.failed()
                 return
-            # Some servers leave at the first request they do not know. The same one again, by the old handshake, at
-            # once.
+            # Some servers exit at the first unknown request: retry at once, with the old handshake.
             if not connection.closed_in_handshake or self._stopping:
                 break
-        # Others do not answer it, and `auto` takes longer than the start may: take turns until one way has worked.
+        # Others do not answer it, and `auto` takes longer than the start timeout: alternate until one has worked.
         if self.spec.era == "auto":
             self._era = "legacy" if self._era == "auto" else "auto"
         self._backoff = self._backoff.failed()
@@ -267,11 +266,11 @@ class DownstreamServer:
         return await self._credentials.auth(self.spec) if isinstance(self.spec, HttpServer) else None
 
     async def _connected(self, connection: Connection, era: str) -> str:
-        """Connect by `era` and keep the connection until it is over. Returns why it is."""
+        """Connect by `era` and serve until the connection ends. Returns the reason of the end."""
         transport = connection.transport
         try:
-            # The deadline is for the start; it is taken off below. A scope cannot be left before the client, only
-            # disarmed.
+            # The deadline is that of the start; below it is set to infinity, since the scope cannot be left before the
+            # client.
             with anyio.move_on_after(self.spec.start_timeout_s) as scope:
                 self._starting = scope
                 async with Client(
@@ -287,8 +286,8 @@ class DownstreamServer:
                     scope.deadline = math.inf
                     await self._serve(connection, client, tools)
                     scope.deadline = anyio.current_time() + CLOSE_TIMEOUT_S
-        # Whatever a transport, a server or the SDK may raise is this server's failure, and no bug of ours: the calls
-        # have their own.
+        # Any error of the transport, the server or the SDK is a failure of this server; errors of calls are raised to
+        # their callers.
         except Exception as exc:  # noqa: BLE001
             log.debug("server %r: %r", self.spec.name, exc)
             connection.closed_in_handshake = is_connection_closed(exc)
@@ -303,9 +302,9 @@ class DownstreamServer:
         return connection.fault or f"the connection ended{f' ({detail})' if detail else ''}"
 
     async def _serve(self, connection: Connection, client: Client, tools: tuple[CatalogTool, ...]) -> None:
-        """Let calls through until the connection is over."""
+        """Let calls pass until the connection ends."""
         if client.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            self._era = "legacy"  # remembered: with a server that does not answer unknown requests `auto` costs 10 s
+            self._era = "legacy"  # from now on: if a server ignores unknown requests, `auto` costs 10 s
         connection.client, connection.ready_since = client, anyio.current_time()
         self._connection, self._logged_reason = connection, None
         self._update_tools(tools)
@@ -329,15 +328,13 @@ class DownstreamServer:
                 with anyio.fail_after(self.spec.start_timeout_s):
                     tools = await self._list(client)
             except (MCPError, ValueError, OSError) as exc:
-                log.warning(
-                    "server %r: its changed list of tools cannot be read: %s", self.spec.name, failure_text(exc)
-                )
+                log.warning("server %r: the changed tool list cannot be read: %s", self.spec.name, failure_text(exc))
             else:
                 self._update_tools(tools)
                 self._set_state("ready")
 
     async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
-        """What programs get of the server's tools. Tells of settings that fit none of them, once."""
+        """The server's tools after the tool filter. Logs settings that match none of them, once."""
         tools = await list_tools(client, self.spec.name)
         found = unmatched(tools, self.spec, self.spec.policy_tools)
         if found and found != self._unmatched:
@@ -346,12 +343,12 @@ class DownstreamServer:
         return filtered(tools, self.spec)
 
     def _update_tools(self, tools: tuple[CatalogTool, ...]) -> None:
-        """Take over a list, unless it says what we knew: then nobody need be told, and what was made of it stays."""
+        """Replace `tools`, unless the new list is equal: then the catalog and what was derived from it stay."""
         if len(tools) != len(self.tools) or not all(map(CatalogTool.is_same_as, tools, self.tools)):
             self.tools = tools
 
     async def _pause(self) -> None:
-        """Leave the server alone for as long as it takes, and until it is called if it has failed too often."""
+        """Wait for the backoff, and after too many failures until a call starts an attempt."""
         pause_s = self._backoff.pause_s
         if pause_s == 0:
             return

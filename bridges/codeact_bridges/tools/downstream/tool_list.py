@@ -1,4 +1,4 @@
-"""A downstream server's list of tools, read to its end or to our bounds, as entries for the catalog."""
+"""Lists a downstream server's tools, within bounds, as entries of the catalog."""
 
 import logging
 from collections.abc import Iterable
@@ -14,17 +14,17 @@ log = logging.getLogger(__name__)
 
 MAX_PAGES = 200
 MAX_TOOLS = 5_000
-"""Of one server. The largest public one tried has 54."""
+"""Of one server. The largest public server tried has 54."""
 
 MAX_NAME = 128
 """Characters of a tool's name, as the protocol recommends since 2025-11-25."""
 
 MAX_DESCRIPTION = 20_000
-"""Characters kept of a description. The longest seen has 9,000."""
+"""Characters of a description; the rest is cut off. The longest one seen has 9,000."""
 
 
 async def list_tools(client: Client, server: str) -> tuple[CatalogTool, ...]:
-    """All tools of the server that `client` is connected to and that can be used."""
+    """All usable tools of the server that `client` is connected to."""
     capabilities = client.server_capabilities
     if capabilities.tools is None:
         return ()
@@ -38,12 +38,12 @@ async def list_tools(client: Client, server: str) -> tuple[CatalogTool, ...]:
         if cursor is None or len(tools) >= MAX_TOOLS:
             break
     if cursor is not None or len(tools) > MAX_TOOLS:
-        log.warning("server %r has more tools than the %d that are used", server, min(len(tools), MAX_TOOLS))
+        log.warning("server %r has too many tools: only the first %d are used", server, min(len(tools), MAX_TOOLS))
     return tuple(tools.values())[:MAX_TOOLS]
 
 
 def usable(server: str, tools: Iterable[Tool]) -> list[CatalogTool]:
-    """The tools that can be called, each with a warning if it cannot."""
+    """The tools of `tools` that can be called. Logs a warning for each of the others."""
     found: list[CatalogTool] = []
     for tool in tools:
         reason = _why_unfit(tool.name) or why_unusable(tool.input_schema)
@@ -68,9 +68,9 @@ def usable(server: str, tools: Iterable[Tool]) -> list[CatalogTool]:
 
 
 def _why_unfit(name: str) -> str | None:
-    """Why a tool cannot go by this name, which stands in questions to the user and in messages to the model."""
+    """Why `name` cannot be shown in approval requests and to the model; None if it can."""
     if not name.strip():
         return "it has no name"
     if len(name) > MAX_NAME:
         return f"its name has more than {MAX_NAME} characters"
-    return None if name.isprintable() else "its name has characters that cannot be seen"
+    return None if name.isprintable() else "its name contains invisible characters"

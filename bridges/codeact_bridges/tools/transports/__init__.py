@@ -1,1 +1,1 @@
-"""Streams to a downstream server: stdio, HTTP, SSE."""
+"""Transports to a downstream server: stdio, HTTP, SSE."""

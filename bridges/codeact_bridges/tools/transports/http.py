@@ -1,8 +1,7 @@
-"""The HTTP client that remote servers are reached with: bounded in what it takes, and never held up by a server that
-does not answer.
+"""The HTTP client for remote servers. Bounds the size of responses and the wait for a server that does not respond.
 
-`mcp`'s transports speak the protocol over it. What they leave open is closed here: the size of a plain JSON answer,
-of an answer that is compressed, and the wait for a server to take note of a cancellation.
+`mcp`'s transports speak the protocol over it. It adds the bounds that they lack: on the size of a plain JSON response,
+on compressed responses, and on the wait until a server has acknowledged a cancellation.
 """
 
 import json
@@ -18,26 +17,26 @@ from codeact_bridges.tools.spec import HttpServer
 from codeact_bridges.tools.transports.json_limits import MAX_MESSAGE_BYTES, MAX_PARTS
 
 TIMEOUT_S = 30.0
-"""To connect, to send, to get a connection from the pool. Reading has no limit of its own: a call has one, and an
-idle stream is none."""
+"""To connect, to send, and to get a connection from the pool. Reads have no timeout: each call has its own, and an
+event stream may be idle for any time."""
 
 NOTIFICATION_TIMEOUT_S = 5.0
-"""For a server to say that it has heard a notification. What it says is of no use to us."""
+"""For a server to acknowledge a notification. The content of the response is not used."""
 
 
 class BodyTooLargeError(httpx2.StreamError):
-    """A server's answer is larger than we take, or compressed. `mcp` makes of it the answer to the one request."""
+    """A response is larger than the bound, or compressed. `mcp` turns it into an error response to that one request."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
 
 
 class HttpClient(httpx2.AsyncClient):
-    """An HTTP client for one connection to one server. Made by `http_client`."""
+    """The HTTP client of one connection to one server. Create it with `http_client`."""
 
     def __init__(self, spec: HttpServer, auth: httpx2.Auth | None, tasks: TaskGroup) -> None:
         super().__init__(
-            # Uncompressed: a bound on what comes over the wire says nothing of what it unpacks to.
+            # Uncompressed: a bound on the bytes received does not bound their decompressed size.
             headers={"Accept-Encoding": "identity", **spec.headers},
             timeout=httpx2.Timeout(TIMEOUT_S, read=None),
             event_hooks={"response": [self._on_response]},
@@ -45,8 +44,8 @@ class HttpClient(httpx2.AsyncClient):
         )
         self._tasks = tasks
         self.last_error: str | None = None
-        """The last answer that refused something. `mcp` says "Server returned an error response" and keeps to itself
-        whether that was a 401 or a 502."""
+        """The last HTTP error status or failure. The error that `mcp` raises, "Server returned an error response",
+        lacks the status."""
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         notification = _notification_in(request)
@@ -54,8 +53,8 @@ class HttpClient(httpx2.AsyncClient):
             return await super().send(request, **options)
         request.extensions = {**request.extensions, "timeout": httpx2.Timeout(NOTIFICATION_TIMEOUT_S).as_dict()}
         if notification == "notifications/cancelled":
-            # In the background: `mcp` writes one message after the other, and a server that hangs would keep all
-            # further calls, and whoever cancelled this one, waiting for it.
+            # In the background: `mcp` sends messages one at a time, so that a server that hangs would block all further
+            # calls, and the cancellation of this one.
             self._tasks.start_soon(self._send_and_discard, request, options)
         else:
             await self._send_and_discard(request, options)
@@ -69,19 +68,19 @@ class HttpClient(httpx2.AsyncClient):
             self.last_error = self.last_error or type(exc).__name__
 
     async def _on_response(self, response: httpx2.Response) -> None:
-        # 405 is how a server says that it has no stream of its own.
+        # 405 means that the server offers no stream for its own messages: not an error.
         if response.status_code >= 400 and response.status_code != 405:
             self.last_error = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
         inner = cast(httpx2.AsyncByteStream, response.stream)
         if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
-            response.stream = _BoundedBody(inner, 0, "it is compressed, which we did not ask for")
+            response.stream = _BoundedBody(inner, 0, "it is compressed, although the request did not allow that")
         elif not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            # An event stream may go on for days; there each event has a bound.
+            # An event stream may last for days; its bound is per event.
             response.stream = _BoundedBody(inner, MAX_MESSAGE_BYTES, f"it has more than {MAX_MESSAGE_BYTES:,} bytes")
 
 
 class _BoundedBody(httpx2.AsyncByteStream):
-    """A body that ends with an error when it becomes too large."""
+    """A response body that raises `BodyTooLargeError` above a size."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, limit: int, reason: str) -> None:
         self._inner, self._limit, self._reason = inner, limit, reason
@@ -92,7 +91,7 @@ class _BoundedBody(httpx2.AsyncByteStream):
             size += len(piece)
             if size > self._limit:
                 raise BodyTooLargeError(self._reason)
-            # Where strings begin is not known here, so that their commas count too.
+            # Pieces are not parsed, so that commas inside strings count too: hence three times the limit.
             parts += sum(map(piece.count, (b",", b"[", b"{")))
             if parts > 3 * MAX_PARTS:
                 raise BodyTooLargeError(f"it has more than {3 * MAX_PARTS:,} values")
@@ -104,7 +103,7 @@ class _BoundedBody(httpx2.AsyncByteStream):
 
 @asynccontextmanager
 async def http_client(spec: HttpServer, auth: httpx2.Auth | None = None) -> AsyncGenerator[HttpClient]:
-    """A client for the server `spec`, for the length of the block."""
+    """Open a client for the server `spec` for the duration of the block."""
     async with anyio.create_task_group() as tasks, HttpClient(spec, auth, tasks) as client:
         yield client
         tasks.cancel_scope.cancel()
@@ -114,7 +113,7 @@ _NOTIFICATION_MARK: Final = b'"method":"notifications/'
 
 
 def _notification_in(request: httpx2.Request) -> str | None:
-    """The method, if the request carries a notification."""
+    """The method of the notification that `request` carries, or None if it carries something else."""
     if request.method != "POST" or request.headers.get("content-type") != "application/json":
         return None
     body = request.content

@@ -1,7 +1,7 @@
-"""The HTTP+SSE transport of the first specification: one stream for what the server says, a POST for each thing we say.
+"""The HTTP+SSE transport of the first specification: an event stream from the server, one POST for each message to it.
 
-In place of `mcp.client.sse`, which takes no event of more than 1 MiB, sends one message after the other, so that a
-server which does not answer holds up all further calls, and has no bound on how long it waits for the first event.
+Replaces `mcp.client.sse`, which accepts no event above 1 MiB, sends messages one at a time, so that a server that does
+not respond blocks all further calls, and waits for the first event without a bound.
 """
 
 import logging
@@ -21,16 +21,19 @@ from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 log = logging.getLogger(__name__)
 
 MAX_UNSENT = 1_000
+"""Messages that wait to be sent."""
+
 MAX_POSTS = 64
-"""Messages on their way to the server at once."""
+"""Messages in flight to the server."""
 
 
 @asynccontextmanager
 async def sse_streams(url: str, client: httpx2.AsyncClient) -> AsyncGenerator[TransportStreams]:
-    """The streams of one session with the server at `url`, for the length of the block.
+    """Open the streams of one session with the server at `url` for the duration of the block.
 
     Raises:
-        httpx2.HTTPError: it cannot be reached, or refuses.
+        httpx2.HTTPError: the server cannot be reached, or refuses the connection.
+        ValueError: its first events name no endpoint, or one on another origin.
     """
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     async with client.stream("GET", url, headers=headers) as response:
@@ -64,19 +67,19 @@ async def _read(
         except (httpx2.HTTPError, httpx2.SSEError) as exc:
             if not named:
                 raise
-            log.debug("the stream of events ended: %r", exc)
+            log.debug("the event stream failed: %r", exc)
             await to_session.send(exc)
         if not named:
-            raise ValueError("it named no address to send to")
+            raise ValueError("the server named no endpoint for messages")
 
 
 def _parse(data: str) -> SessionMessage | Exception:
     if has_too_many_parts(data):
-        return ValueError("a message of too many parts")
+        return ValueError("a message with too many parts")
     try:
         return SessionMessage(jsonrpc_message_adapter.validate_json(data, by_name=False))
     except ValueError as exc:
-        log.debug("an event that is not MCP: %s", exc)
+        log.debug("an event is not an MCP message: %s", exc)
         return exc
 
 
@@ -90,7 +93,7 @@ async def _write(
         try:
             response = await client.post(address, json=body)
             if response.status_code >= 400:
-                log.debug("a message was refused: HTTP %s", response.status_code)
+                log.debug("the server refused a message: HTTP %s", response.status_code)
         except (httpx2.HTTPError, httpx2.StreamError) as exc:
             log.debug("a message could not be sent: %r", exc)
         finally:
@@ -103,8 +106,8 @@ async def _write(
 
 
 def _check_origin(address: str, url: str) -> str:
-    """`address`, to which we send our credentials. Raises ValueError if it is somebody else's."""
+    """`address`, which receives our credentials. Raises ValueError if its origin is not that of `url`."""
     here, there = urlsplit(url), urlsplit(address)
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-        raise ValueError("it names an address on another host to send to")
+        raise ValueError("the server named an endpoint on another origin")
     return address

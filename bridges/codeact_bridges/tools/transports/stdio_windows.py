@@ -1,7 +1,7 @@
-"""A downstream server as a child process on Windows: `mcp.client.stdio`, which knows job objects and `.cmd` files.
+"""A downstream server as a child process on Windows: `mcp.client.stdio`, which handles job objects and `.cmd` files.
 
-What `stdio.py` adds elsewhere is missing here: a bound on one line, the reason in a process's last words, an end
-within 2.5 s. Type-checked, and run on no machine of ours.
+It lacks what `stdio` adds on POSIX: a bound on one line, the exit code and stderr in a failure's reason, an end within
+2.5 s. Type-checked, but never run on Windows by us.
 """
 
 import os
@@ -17,19 +17,19 @@ from codeact_bridges.tools.transports.server_log import LOG_FILE_BYTES, ServerLo
 
 
 class ServerProcess:
-    """One run of a stdio server. `opened` holds the process for the length of its block."""
+    """One process of a stdio server, which `opened` starts and ends."""
 
     def __init__(self, spec: StdioServer, server_log: ServerLog) -> None:
         self._spec, self._log = spec, server_log
 
     @property
     def failure_detail(self) -> str | None:
-        """Nothing: the process is the SDK's."""
+        """None: the SDK does not expose the process."""
         return None
 
     @property
     def stderr_detail(self) -> str | None:
-        """Nothing either."""
+        """None as well."""
         return None
 
     @asynccontextmanager
@@ -41,8 +41,7 @@ class ServerProcess:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size > LOG_FILE_BYTES:
                 path.replace(path.with_suffix(".old.log"))
-        with path.open(
-            "a", encoding="utf-8"
-        ) as stderr:  # a child writes into it by itself, so only its start is bounded
+        # The child writes into the file directly, so that its size is checked only at the start.
+        with path.open("a", encoding="utf-8") as stderr:
             async with stdio_client(parameters, stderr) as streams:
                 yield streams

@@ -1,7 +1,6 @@
-"""One tool that is described against the protocol must not cost the others: `mcp` refuses the whole list for it.
+"""Repair of a `tools/list` result with invalid tools: `mcp` rejects the whole list for one of them.
 
-Looks at answers that hold a list of tools. A tool that can be put right is put right; one that cannot is left out,
-with a warning. Pure.
+An invalid tool is repaired if possible, otherwise left out with a warning. Pure.
 """
 
 import logging
@@ -16,11 +15,11 @@ from codeact_bridges.tools.catalog.schema import mapping, properties
 log = logging.getLogger(__name__)
 
 MAX_REPAIRED = 5_000
-"""Tools of one answer that are looked at one by one."""
+"""Tools of one result that are checked one by one; the rest is left out."""
 
 
 def with_valid_tools(server: str, result: Mapping[str, Any], version: str) -> Mapping[str, Any]:
-    """`result`, an answer to `tools/list`, without what makes `mcp` refuse it in protocol `version`."""
+    """`result`, a response to `tools/list`, with only the tools that `mcp` accepts in protocol `version`."""
     tools: object = result.get("tools")
     if not isinstance(tools, list) or _is_valid(result, version):
         return result
@@ -31,18 +30,18 @@ def with_valid_tools(server: str, result: Mapping[str, Any], version: str) -> Ma
             valid_tools.append(valid)
         else:
             name: object = mapping(tool).get("name")
-            log.warning("server %r: hiding the tool %s, described against the protocol", server, _shown(name))
+            log.warning("server %r: hiding the tool %s: its description violates the protocol", server, _shown(name))
     return {**result, "tools": valid_tools}
 
 
 def _repaired(tool: object) -> dict[str, Any] | None:
-    """The parts of a tool that we use, in the form the protocol asks for."""
+    """The parts of a tool that we use, in the form that the protocol requires; None if that is not possible."""
     given = mapping(tool)
     schema = mapping(given.get("inputSchema"))
     is_schema = isinstance(given.get("inputSchema", {}), Mapping) and schema.get("type", "object") == "object"
     if not isinstance(given.get("name"), str) or not is_schema:
         return None
-    # The protocol wants `type: object` in words, and an object for each property where JSON Schema allows `true`.
+    # The protocol requires an explicit `type: object`, and an object for each property where JSON Schema allows `true`.
     named = {name: mapping(value) for name, value in properties(schema).items()}
     fixed: dict[str, Any] = {
         "name": given["name"],

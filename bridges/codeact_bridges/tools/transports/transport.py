@@ -1,8 +1,8 @@
-"""One connection to a downstream server, as streams that `mcp.Client` can use: stdio, streamable HTTP, SSE, or a
-server in this process.
+"""One connection to a downstream server, as a target for `mcp.Client`: stdio, streamable HTTP, SSE, or a server in this
+process.
 
-Between the transport and the client sit the watchers of `streams`: they notice the end of the connection, which a
-session keeps to itself, and have lists of tools repaired.
+The streams are wrapped (`streams`): that reports the end of the connection, which a session does not expose, and lets
+invalid tool lists be repaired.
 """
 
 import sys
@@ -34,7 +34,7 @@ else:
 
 
 class Transport:
-    """One attempt to reach a server. `target` is for `mcp.Client`; the rest says how things stand."""
+    """One attempt to connect to a server. `target` is for `mcp.Client`; the rest is the state of the attempt."""
 
     def __init__(self, spec: ServerSpec, server_log: ServerLog, auth: httpx2.Auth | None = None) -> None:
         self.log = server_log
@@ -43,9 +43,9 @@ class Transport:
         self._process: ServerProcess | None = None
         self._client: HttpClient | None = None
         self.ended = anyio.Event()
-        """The connection is over: it ended, somebody found it dead, or it is to be closed."""
+        """Set when the connection has ended, was found dead by a call, or is to be closed."""
         self.protocol: str | None = None
-        """The version spoken, set once it is agreed."""
+        """The negotiated protocol version; None before."""
         self.target: AbstractAsyncContextManager[TransportStreams] | Server[Any] | MCPServer
         match spec:
             case StdioServer():
@@ -58,14 +58,14 @@ class Transport:
 
     @property
     def failure_detail(self) -> str | None:
-        """What the transport knows about a failure that the protocol does not tell."""
+        """Details of a failure that the protocol does not report: exit code and stderr, or the last HTTP error."""
         if self._process is not None:
             return self._process.failure_detail
         return self._client.last_error if self._client is not None else None
 
     @property
     def stderr_detail(self) -> str | None:
-        """The same without how the process ended: it was still there, and the end of it was our doing."""
+        """The same without the exit code: for a process that we ended ourselves."""
         return self._process.stderr_detail if self._process is not None else self.failure_detail
 
     @asynccontextmanager

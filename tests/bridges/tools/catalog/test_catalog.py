@@ -51,7 +51,7 @@ def test_a_tool_is_found_by_every_spelling_of_its_name(name: str, found: str) ->
 
 
 def test_a_bare_name_that_two_servers_have_needs_the_server() -> None:
-    with pytest.raises(UnknownTool, match=r"several servers have it, say which: github\.get_user, crm\.get_user"):
+    with pytest.raises(UnknownTool, match=r"several servers have a tool of this name: github\.get_user, crm\.get_user"):
         CATALOG.resolve("get_user")
 
 
@@ -69,7 +69,7 @@ def test_a_spelling_that_is_exact_wins_over_one_that_is_not() -> None:
         ("github.serch_issues", "github.search-issues"),
         ("create_isue", "github.create_issue"),
         ("crm.list_invoices", "crm.listInvoicesByCustomer"),
-        ("crm", "this is a server; its tools: crm.get_user"),
+        ("crm", "this is the name of a server; its tools: crm.get_user"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -> None:
@@ -119,7 +119,7 @@ def test_a_list_may_be_of_one_server() -> None:
     assert len(CATALOG.of_server()) == 7
     assert [found.name for found in CATALOG.of_server("my-server")] == ["do it"]
     assert CATALOG.of_server("empty") == []
-    with pytest.raises(UnknownTool, match="there is no such server; there are: github, crm, my server, empty"):
+    with pytest.raises(UnknownTool, match="there is no such server; the servers are: github, crm, my server, empty"):
         CATALOG.of_server("gitlab")
 
 

@@ -65,7 +65,7 @@ def test_patterns_are_over_the_servers_own_names() -> None:
 def test_a_name_that_another_tool_has_is_not_given_a_second_time(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert names(ToolFilter(rename={"find": "search"}), tool("search"), tool("find")) == ["search", "find"]
-    assert "'find' cannot be called 'search'" in caplog.text
+    assert "'find' cannot be renamed to 'search', the name of another tool" in caplog.text
 
 
 def test_two_tools_may_swap_their_names() -> None:
@@ -122,13 +122,13 @@ def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
         tool_timeouts_s={"drop": 1, "no-such": 2},
     )
     assert unmatched([tool("get"), tool("drop"), tool("list")], tool_filter, ("drop", "read", "raed")) == (
-        'allow: "lsit" fits no tool (did you mean "list"?)',
-        'deny: "drpo" fits no tool (did you mean "drop"?)',
-        'deny: "rm-*" fits no tool',
-        'fixed: "dorp" fits no tool (did you mean "drop"?)',
-        'tool_timeouts_s: "no-such" fits no tool',
-        'rename: "gte" fits no tool (did you mean "get"?)',
-        'policy.rules: "raed" fits no tool (did you mean "read"?)',
+        'allow: "lsit" matches no tool (did you mean "list"?)',
+        'deny: "drpo" matches no tool (did you mean "drop"?)',
+        'deny: "rm-*" matches no tool',
+        'fixed: "dorp" matches no tool (did you mean "drop"?)',
+        'tool_timeouts_s: "no-such" matches no tool',
+        'rename: "gte" matches no tool (did you mean "get"?)',
+        'policy.rules: "raed" matches no tool (did you mean "read"?)',
     )
 
 
@@ -136,8 +136,8 @@ def test_a_fixed_argument_that_no_tool_has_is_told_and_one_that_some_have_is_not
     tools = [tool("issues", ISSUES), tool("other", {"type": "object", "properties": {}})]
     tool_filter = ToolFilter(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
     assert unmatched(tools, tool_filter) == (
-        'fixed."issues": no tool that it fits has an argument "rpeo" (did you mean "repo"?)',
-        'fixed."other": no tool that it fits has an argument "repo"',
+        'fixed."issues": no matching tool has an argument "rpeo" (did you mean "repo"?)',
+        'fixed."other": no matching tool has an argument "repo"',
     )
 
 
@@ -148,7 +148,7 @@ def test_a_fixed_argument_of_a_tool_that_takes_any_is_no_slip() -> None:
 def test_a_rule_for_a_tool_that_is_kept_from_programs_is_no_slip_and_one_by_a_renamed_tools_old_name_is() -> None:
     tool_filter = ToolFilter(tools=ToolSelection(deny=("drop",)), rename={"search_v2": "search"})
     assert unmatched([tool("drop"), tool("search_v2")], tool_filter, ("drop", "search", "search_v2")) == (
-        'policy.rules: "search_v2" fits no tool (did you mean "search"?)',
+        'policy.rules: "search_v2" matches no tool (did you mean "search"?)',
     )
 
 

@@ -104,7 +104,7 @@ async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
     secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded("--refuse") as spec:
-            with pytest.raises(LoginFailedError, match="said no: access_denied"):
+            with pytest.raises(LoginFailedError, match="the authorization server refused: access_denied"):
                 await log_in(spec, secret_store, browser)
     assert secret_store.texts == {}
 

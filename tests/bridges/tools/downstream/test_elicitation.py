@@ -99,7 +99,7 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
 async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            with pytest.raises(DownstreamFailed, match="answer to its question cannot be passed on"):
+            with pytest.raises(DownstreamFailed, match="the client's response to the server's request is invalid"):
                 await call(tools, "confirm", {"what": "fly"}, client_requests=Person({"action": "perhaps"}))
 
 

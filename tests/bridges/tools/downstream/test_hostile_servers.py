@@ -66,7 +66,7 @@ async def test_a_server_that_exits_at_its_start_is_reported_with_its_exit_code_a
 async def test_a_command_that_does_not_exist_is_named(hostile: Hostile) -> None:
     with anyio.fail_after(5):
         async with ToolsBridge([StdioServer(name="gone", command="/no/such/command")]) as tools:
-            with pytest.raises(DownstreamFailed, match="there is no '/no/such/command' to start"):
+            with pytest.raises(DownstreamFailed, match="the command '/no/such/command' does not exist"):
                 await call(tools, "gone.anything", {})
 
 
@@ -133,7 +133,7 @@ async def test_a_death_in_mid_call_is_reported_as_such_and_the_next_call_finds_a
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             first = await call(tools, "pid", {})
-            with pytest.raises(DownstreamFailed, match="lost during the call, which may have had its effect"):
+            with pytest.raises(DownstreamFailed, match="lost during the call, which may have taken effect"):
                 await call(tools, "die", {})
             assert await call(tools, "pid", {}) != first
 
@@ -206,8 +206,8 @@ async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hos
     lines: dict[str, str] = {
         '{"jsonrpc": "2.0", "id": ID, "result": 5}': "not JSON-RPC",
         '{"jsonrpc": "2.0", "id": ID}': "not JSON-RPC",
-        '{"jsonrpc": "2.0", "id": ID, "result": {"content": "text"}}': "does not follow the protocol",
-        '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "smell"}]}}': "does not follow the protocol",
+        '{"jsonrpc": "2.0", "id": ID, "result": {"content": "text"}}': "violates the protocol",
+        '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "smell"}]}}': "violates the protocol",
     }
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:

@@ -186,5 +186,5 @@ async def expect_a_repeat_or_a_report(tools: ToolsBridge, name: str, arguments: 
     if tool.read_only or tool.idempotent:
         await call(tools, name, arguments)
         return
-    with pytest.raises(DownstreamFailed, match="lost during the call, which may have had its effect"):
+    with pytest.raises(DownstreamFailed, match="lost during the call, which may have taken effect"):
         await call(tools, name, arguments)

@@ -13,9 +13,9 @@ from codeact_bridges.tools.downstream.tool_list import MAX_NAME, usable
     [
         ("", "it has no name"),
         ("x" * (MAX_NAME + 1), "its name has more than 128 characters"),
-        ("look with\n(it is read-only)", "its name has characters that cannot be seen"),
-        ("look\u202elive", "its name has characters that cannot be seen"),
-        ("look\x1b[2J", "its name has characters that cannot be seen"),
+        ("look with\n(it is read-only)", "its name contains invisible characters"),
+        ("look\u202elive", "its name contains invisible characters"),
+        ("look\x1b[2J", "its name contains invisible characters"),
     ],
 )
 def test_a_tool_whose_name_cannot_be_shown_is_hidden_with_a_warning(

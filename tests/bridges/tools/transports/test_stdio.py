@@ -41,7 +41,7 @@ async def test_an_answer_of_too_many_parts_fails_its_call_unread_and_no_other(ho
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             first = await call(tools, "pid", {})
-            with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
+            with pytest.raises(DownstreamFailed, match="it sent a message with more than 1,000 values"):
                 await call(tools, "answer_raw", {"line": line % EMPTY_LISTS})
             assert await call(tools, "pid", {}) == first
 
@@ -60,7 +60,7 @@ async def test_any_other_message_of_too_many_parts_ends_the_connection_with_that
 ) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            with pytest.raises(DownstreamFailed, match="it sent a message of more than 1,000 parts"):
+            with pytest.raises(DownstreamFailed, match="it sent a message with more than 1,000 values"):
                 await call(tools, "answer_raw", {"line": line % EMPTY_LISTS})
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
@@ -110,7 +110,7 @@ async def test_a_server_that_prints_only_garbage_loses_its_connection_and_its_ca
 ) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
-            with pytest.raises(DownstreamFailed, match="it printed more than 1,000 lines in a row that are not MCP"):
+            with pytest.raises(DownstreamFailed, match="it printed more than 1,000 consecutive lines that are not MCP"):
                 await call(tools, "answer_raw", {"line": garbage * 1_001})
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
@@ -125,4 +125,4 @@ async def test_a_server_that_prints_a_little_garbage_with_every_answer_is_listen
             for _ in range(3):
                 assert await call(tools, "answer_raw", {"line": line}) == Data(None)
             assert await call(tools, "pid", {}) == first
-    assert caplog.text.count("prints what is not MCP: 'debug'") == 1
+    assert caplog.text.count("prints lines that are not MCP messages: 'debug'") == 1
