@@ -1,9 +1,9 @@
-"""A downstream server as most are: `MCPServer`, over stdio, streamable HTTP or SSE.
+"""An ordinary downstream server: `MCPServer`, over stdio, streamable HTTP or SSE.
 
     python everyday.py stdio
     python everyday.py http|http-json|sse PORT
 
-With port 0 it takes a free one; `http-json` answers with plain JSON. Over HTTP it prints its URL as the first line.
+With port 0 it uses a free one; `http-json` responds with plain JSON. Over HTTP it prints its URL as the first line.
 """
 
 import base64
@@ -51,7 +51,7 @@ async def add(a: int, b: int = 2) -> int:
 
 @server.tool()
 async def people() -> list[Person]:
-    """Everybody we know. Not many."""
+    """Two people."""
     return [Person(name="Ada", age=36), Person(name="Alan", age=41)]
 
 
@@ -84,26 +84,26 @@ async def fail() -> CallToolResult:
 
 @server.tool()
 async def sleep() -> str:
-    """Sleeps for ever."""
+    """Never return."""
     await anyio.sleep_forever()
     return "never"
 
 
 @server.tool()
 async def talk_then(size: int, ctx: Context) -> str:
-    """A notification first, so that over HTTP the answer is an SSE event of `size` characters."""
+    """Send a notification first, so that over HTTP the response is an SSE event of `size` characters."""
     await ctx.session.send_tool_list_changed()
     return "x" * size
 
 
 @server.tool()
 async def learn(name: str, ctx: Context) -> str:
-    """Adds a tool of this name, and tells it in both eras."""
+    """Add a tool of this name, and notify clients of both eras."""
 
-    async def learned() -> str:
+    async def added() -> str:
         return f"I am {name}"
 
-    server.add_tool(learned, name=name, description=f"Learned {name}.")
+    server.add_tool(added, name=name, description=f"Added {name}.")
     await ctx.notify_tools_changed()
     await ctx.session.send_tool_list_changed()
     return "learned"
@@ -111,7 +111,7 @@ async def learn(name: str, ctx: Context) -> str:
 
 @server.tool()
 async def stroll(steps: int, ctx: Context) -> str:
-    """Tells how far it has come, step by step."""
+    """Report progress for each step."""
     for step in range(1, steps + 1):
         await ctx.report_progress(step, steps, f"step {step}")
     return "there"
@@ -119,7 +119,7 @@ async def stroll(steps: int, ctx: Context) -> str:
 
 @server.tool()
 async def remark(text: str, ctx: Context) -> str:
-    """Says something into the log."""
+    """Send `text` as a log message."""
     await ctx.info(text)  # pyright: ignore[reportDeprecated]
     return "said"
 
@@ -134,7 +134,7 @@ async def ask(what: str) -> Elicit[Confirmation]:
 
 @server.tool()
 async def confirm(what: str, answer: Annotated[ElicitationResult[Confirmation], Resolve(ask)]) -> str:
-    """Asks the user first."""
+    """Ask the user for confirmation."""
     sure = isinstance(answer, AcceptedElicitation) and answer.data.sure
     return f"{what}: {'yes' if sure else answer.action}"
 
@@ -146,7 +146,7 @@ async def sample(what: str) -> Sample:
 
 @server.tool()
 async def rhyme(what: str, sampled: Annotated[CreateMessageResult, Resolve(sample)]) -> str:
-    """Lets the client's model write it."""
+    """Return a rhyme by the client's model."""
     return f"{what}: {sampled.content.text if isinstance(sampled.content, TextContent) else ''}"
 
 
@@ -167,13 +167,13 @@ async def today() -> str:
 
 @server.tool()
 async def memo() -> CallToolResult:
-    """Points to a text."""
+    """Return a link to a text."""
     return CallToolResult(content=[ResourceLink(uri="memo://today", name="today", mime_type="text/markdown")])
 
 
 @server.tool(structured_output=False)
 async def rows() -> str:
-    """Rows, written as Python does."""
+    """Return rows as a Python literal."""
     return str([{"id": 1, "name": "Ada", "gone": None}, {"id": 2, "name": "Alan's", "gone": True}])
 
 

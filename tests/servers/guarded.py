@@ -2,8 +2,8 @@
 
     python guarded.py PORT [--refuse]
 
-Everybody who asks is let in at once, without a page to read. What is checked: PKCE, the redirect address, the client's
-secret, and that codes and refresh tokens are used once. Tokens are called after the grant that they come from.
+Every authorization request is granted at once, without a page. It checks PKCE, the redirect address, the client's
+secret, and that codes and refresh tokens are used once. Tokens are named after their grant.
 """
 
 import argparse
@@ -26,7 +26,7 @@ server = MCPServer("guarded")
 
 @server.tool()
 async def token(ctx: Context) -> dict[str, str | int]:
-    """The token that this call came with."""
+    """The token of this call."""
     request = ctx.request_context.request
     assert isinstance(request, Request)
     return {"token": request.headers["authorization"].removeprefix("Bearer "), "registered": len(Authorization.clients)}
@@ -72,37 +72,37 @@ class Authorization:
         )
 
     async def register(self, request: Request) -> Response:
-        asked = await request.json()
+        registration = await request.json()
         name = f"client-{len(self.clients)}"
         self.clients[name] = None
-        return JSONResponse({**asked, "client_id": name}, status_code=201)
+        return JSONResponse({**registration, "client_id": name}, status_code=201)
 
     async def authorize(self, request: Request) -> Response:
-        asked = request.query_params
-        assert asked["client_id"] in self.clients
-        assert asked["code_challenge_method"] == "S256"
-        back = {"state": asked["state"]}
+        query = request.query_params
+        assert query["client_id"] in self.clients
+        assert query["code_challenge_method"] == "S256"
+        back = {"state": query["state"]}
         if self.refuse:
-            return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({**back, 'error': 'access_denied'})}")
+            return RedirectResponse(f"{query['redirect_uri']}?{urlencode({**back, 'error': 'access_denied'})}")
         code = f"code-{next(self.numbers)}"
-        self.codes[code] = asked["client_id"], asked["code_challenge"], asked["redirect_uri"]
-        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({**back, 'code': code, 'iss': self.url})}")
+        self.codes[code] = query["client_id"], query["code_challenge"], query["redirect_uri"]
+        return RedirectResponse(f"{query['redirect_uri']}?{urlencode({**back, 'code': code, 'iss': self.url})}")
 
     async def give_token(self, request: Request) -> Response:
-        asked = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        grant = asked["grant_type"]
+        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        grant = form["grant_type"]
         if grant == "client_credentials":
             expected = base64.b64encode(b"known:hush").decode()
             allowed = request.headers.get("authorization") == f"Basic {expected}"
         elif grant == "refresh_token":
-            allowed = asked["refresh_token"] in self.refresh_tokens
-            self.refresh_tokens.discard(asked["refresh_token"])
+            allowed = form["refresh_token"] in self.refresh_tokens
+            self.refresh_tokens.discard(form["refresh_token"])
         else:
-            client, challenge, redirect = self.codes.pop(asked["code"])
-            digest = hashlib.sha256(asked["code_verifier"].encode()).digest()
+            client, challenge, redirect = self.codes.pop(form["code"])
+            digest = hashlib.sha256(form["code_verifier"].encode()).digest()
             proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-            allowed = (asked["client_id"], proof, asked["redirect_uri"]) == (client, challenge, redirect)
-            allowed = allowed and self.clients[client] == asked.get("client_secret")
+            allowed = (form["client_id"], proof, form["redirect_uri"]) == (client, challenge, redirect)
+            allowed = allowed and self.clients[client] == form.get("client_secret")
         if not allowed:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         given = f"{grant}-{next(self.numbers)}"

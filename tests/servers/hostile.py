@@ -1,9 +1,9 @@
-"""A downstream server that does everything wrong, each wrong thing on request. By hand: no library would let us.
+"""A downstream server that misbehaves on request. Written without the SDK, which would prevent most of it.
 
     python hostile.py [--start hang|exit|exit-at-discover|mute-discover|garbage|cry] [--state FILE] [--stubborn]
                       [--child]
 
-It speaks the handshake era over stdio. FILE lets it remember across its deaths. The tool `pid` tells its process id.
+It speaks the handshake era over stdio. FILE stores its state across restarts. The tool `pid` returns its process id.
 """
 
 import argparse
@@ -101,7 +101,7 @@ class HostileServer:
             self.error(number, -32601, f"no method {method}")
 
     def list_page(self, number: int, cursor: str | None) -> None:
-        """Two pages, and then once more a cursor that leads back to the second."""
+        """Two pages of tools."""
         if cursor is None:
             self.result(number, {"tools": GOOD_TOOLS, "nextCursor": "2"})
         else:
@@ -165,11 +165,11 @@ class HostileServer:
         self.say(number, {"pid": os.getpid(), "child": self.started.pid if self.started else None})
 
     def tool_answer(self, number: int, arguments: Arguments) -> None:
-        """Whatever result was asked for."""
+        """Respond with the result in the arguments."""
         self.result(number, arguments["result"])
 
     def tool_answer_raw(self, number: int, arguments: Arguments) -> None:
-        """Whatever text was asked for, in place of an answer. `ID` stands for the request's id."""
+        """Write the text in the arguments in place of a response. `ID` in it becomes the request's id."""
         write(arguments["line"].replace("ID", str(number)) + "\n")
 
     def tool_refuse(self, number: int, _: Arguments) -> None:
@@ -211,8 +211,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--start", default="well")
     parser.add_argument("--state", type=Path)
-    parser.add_argument("--stubborn", action="store_true", help="outlive the end of stdin, and SIGTERM")
-    parser.add_argument("--child", action="store_true", help="start a process, and leave it behind")
+    parser.add_argument("--stubborn", action="store_true", help="survive the end of stdin, and SIGTERM")
+    parser.add_argument("--child", action="store_true", help="start a child process that outlives the server")
     options = parser.parse_args()
     options.started = None
     if options.stubborn:

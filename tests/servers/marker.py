@@ -1,8 +1,8 @@
-"""A downstream server through which tests see into runs. By hand, so that it starts at once.
+"""A downstream server through which tests observe runs. Written without the SDK, so that it starts quickly.
 
     python marker.py [--gate FIFO] [--stubborn]
 
-It reads FIFO to its end before it says a word. A stubborn one outlives the end of its stdin, and SIGTERM.
+It reads FIFO to its end before it responds. With `--stubborn` it survives the end of its stdin, and SIGTERM.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any] | None:
         case "tools/call":
             path = Path(params["arguments"]["path"])
             try:
-                path.touch(exist_ok=params["name"] != "meet")  # in one step: both may come in the same instant
+                path.touch(exist_ok=params["name"] != "meet")  # atomic: both calls may arrive at the same time
             except FileExistsError:
                 path.unlink()
                 return {"content": [{"type": "text", "text": "second"}]}

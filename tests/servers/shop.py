@@ -1,8 +1,8 @@
-"""A downstream server whose tools say what they may do. By hand, so that it starts at once.
+"""A downstream server whose tools have annotations. Written without the SDK, so that it starts quickly.
 
     python shop.py
 
-`hang` makes the file `path` and never answers; where its call is cancelled it makes `path.cancelled`.
+`hang` creates the file `path` and never responds; when its call is cancelled it creates `path.cancelled`.
 """
 
 import json

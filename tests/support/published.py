@@ -1,5 +1,4 @@
-"""Servers that others wrote, as they come from npm and PyPI: installed once, outside the repository, when a test first
-wants them."""
+"""Published servers from npm and PyPI, installed once, outside the repository, when a test first needs them."""
 
 import hashlib
 import os
@@ -14,7 +13,7 @@ import platformdirs
 import pytest
 
 INSTALL_TIMEOUT_S = 240
-"""With an empty cache. After that it takes nothing."""
+"""For the first installation; later tests use the cache."""
 
 NPM_PACKAGES = (
     "@modelcontextprotocol/server-everything@2026.8.31",
@@ -24,7 +23,7 @@ NPM_PACKAGES = (
 
 
 def npm_server(name: str) -> list[str]:
-    """The command line of an npm package's server. Skips the test, loudly, where there is no npm."""
+    """The command line of an npm package's server. Skips the test, loudly, if there is no npm."""
     if shutil.which("npm") is None or shutil.which("node") is None:
         pytest.skip("NOT TESTED against the published npm servers: there is no npm here")
 
@@ -47,7 +46,7 @@ def pypi_server(command: str, *requirements: str) -> list[str]:
 
 
 def _once(name: str, contents: tuple[str, ...], install: Callable[[Path], None]) -> Path:
-    """The folder that `install` filled, now or earlier. What was begun and not finished is begun again."""
+    """The folder that `install` filled, now or earlier. An unfinished installation starts again."""
     cache = Path(os.environ.get("CODEACT_TEST_CACHE") or platformdirs.user_cache_path("codeact-mcp-tests"))
     folder = cache / f"{name}-{hashlib.sha256(repr(contents).encode()).hexdigest()[:12]}"
     done = folder / ".installed"

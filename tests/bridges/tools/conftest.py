@@ -1,4 +1,4 @@
-"""Real servers in processes of their own."""
+"""Real servers, each in a process of its own."""
 
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -44,7 +44,7 @@ def everyday() -> StdioServer:
 
 @pytest.fixture
 def serving() -> Serving:
-    """The everyday server on loopback, for the length of a block."""
+    """Serve the everyday server on loopback for the duration of a block."""
 
     @asynccontextmanager
     async def serve(transport: Literal["http", "sse"], port: int = 0) -> AsyncGenerator[HttpServer]:

@@ -47,7 +47,9 @@ def test_a_setting_that_matches_no_tool_is_reported_and_makes_the_exit_code_1(co
 
     assert done.returncode == 1
     assert '- everyday: setting without effect: deny: "ecoh" matches no tool' in done.stdout
-    assert '- everyday: setting without effect: policy.rules: "dad" matches no tool (did you mean "add"?)' in done.stdout
+    assert (
+        '- everyday: setting without effect: policy.rules: "dad" matches no tool (did you mean "add"?)' in done.stdout
+    )
     assert "policy       rules: 1; default: allow; if no person can approve: deny" in done.stdout
     assert done.stderr.count("settings without effect") == 1
 

@@ -198,8 +198,8 @@ class Catalog:
             else ((as_identifier(name), tool) for tool in self.tools for name in (tool.full_name, tool.name))
         )
         names = dict(spellings)
-        asked = as_identifier(name[len(server) + 1 :] if server is not None else name)
-        alike = difflib.get_close_matches(asked, names, n=MAX_NEAREST, cutoff=0.65)
+        wanted = as_identifier(name[len(server) + 1 :] if server is not None else name)
+        alike = difflib.get_close_matches(wanted, names, n=MAX_NEAREST, cutoff=0.65)
         near = list(dict.fromkeys(_shown(names[spelled]) for spelled in alike))
         near = near or [_shown(tool) for tool in self.search(name, limit=MAX_NEAREST)]
         hint = "Call search_tools(words) to find tools"

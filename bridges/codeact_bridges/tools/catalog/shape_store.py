@@ -82,7 +82,7 @@ class ShapeStore:
 
 
 def _key(tool: CatalogTool) -> str:
-    """The key of `tool`. Contains a digest of its schema: a different server of the same name may have a tool of the same
+    """The key of `tool`. Contains a digest of its schema: another server of the same name may have a tool of the same
     name with other arguments."""
     return f"{tool.server}.{tool.own_name}#{tool.schema_digest}"
 

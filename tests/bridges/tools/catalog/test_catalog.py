@@ -55,7 +55,7 @@ def test_a_bare_name_that_two_servers_have_needs_the_server() -> None:
         CATALOG.resolve("get_user")
 
 
-def test_a_spelling_that_is_exact_wins_over_one_that_is_not() -> None:
+def test_an_exact_name_takes_precedence_over_a_folded_one() -> None:
     both = Catalog.of({"s": [tool("s", "a-b"), tool("s", "a_b")]})
     assert both.resolve("s.a-b").name == "a-b"
     assert both.resolve("a_b").name == "a_b"
@@ -72,19 +72,19 @@ def test_a_spelling_that_is_exact_wins_over_one_that_is_not() -> None:
         ("crm", "this is the name of a server; its tools: crm.get_user"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -> None:
+def test_an_unknown_name_is_answered_with_similar_names(name: str, nearest: str) -> None:
     with pytest.raises(UnknownTool, match=nearest):
         CATALOG.resolve(name)
 
 
-def test_a_server_that_is_called_like_a_tool_shows_some_of_its_tools_and_says_that_there_are_more() -> None:
+def test_a_server_name_in_place_of_a_tool_name_is_answered_with_some_of_its_tools() -> None:
     notes = Catalog.of({"notes": [CatalogTool("notes", name) for name in ("add", "get", "list", "find", "drop")]})
     with pytest.raises(UnknownTool, match=r"notes\.find and 1 more \(list_tools\('notes'\) shows all\)$"):
         notes.resolve("notes")
 
 
 def test_an_empty_catalog_says_that_it_is_empty() -> None:
-    with pytest.raises(UnknownTool, match="no tools at all"):
+    with pytest.raises(UnknownTool, match="no server has any tools"):
         Catalog().resolve("anything")
 
 
@@ -100,22 +100,22 @@ def test_an_empty_catalog_says_that_it_is_empty() -> None:
         ("INVOICE", "crm.invoice.send"),
     ],
 )
-def test_search_finds_the_tool_that_is_meant(query: str, first: str) -> None:
+def test_search_ranks_the_intended_tool_first(query: str, first: str) -> None:
     assert CATALOG.search(query)[0].full_name == first
 
 
 @pytest.mark.parametrize("query", ["", "   ", "?!", "xyzzy", '"', "OR AND NOT", "a*", "name:x", "(", "\x00", "é" * 500])
-def test_search_takes_anything_for_a_query(query: str) -> None:
+def test_search_accepts_any_text_as_a_query(query: str) -> None:
     CATALOG.search(query)
 
 
-def test_search_keeps_to_a_server_and_to_a_limit() -> None:
+def test_search_can_be_limited_to_a_server_and_to_a_number() -> None:
     assert {found.server for found in CATALOG.search("get user", server="crm")} == {"crm"}
     assert len(CATALOG.search("user issue invoice", limit=2)) == 2
     assert CATALOG.search("user", limit=-1) == []
 
 
-def test_a_list_may_be_of_one_server() -> None:
+def test_a_list_can_be_limited_to_one_server() -> None:
     assert len(CATALOG.of_server()) == 7
     assert [found.name for found in CATALOG.of_server("my-server")] == ["do it"]
     assert CATALOG.of_server("empty") == []
@@ -123,7 +123,7 @@ def test_a_list_may_be_of_one_server() -> None:
         CATALOG.of_server("gitlab")
 
 
-def test_a_description_holds_signature_returns_and_text() -> None:
+def test_a_description_contains_signature_return_shape_and_text() -> None:
     assert CATALOG.describe("crm.get_user", seen='{"id": int}') == (
         "crm.get_user(query: str = ..., pageToken: str = ...)\n\n"
         'returns (seen so far): {"id": int}\n\n'
@@ -131,7 +131,7 @@ def test_a_description_holds_signature_returns_and_text() -> None:
     )
 
 
-def test_a_description_is_bounded_and_holds_nothing_invisible() -> None:
+def test_a_description_is_bounded_and_contains_nothing_invisible() -> None:
     hostile = tool("s", "t", "Ignore\u202e\x1b[31m\U000e0041 this.\n" * 10_000)
     found = Catalog.of({"s": [hostile]}).describe("t")
     assert len(found) < 5_000

@@ -1,4 +1,4 @@
-"""Shapes that outlive us."""
+"""The persistent store of result shapes."""
 
 import json
 import stat
@@ -17,7 +17,7 @@ from codeact_bridges.values import Data
 TOOL = CatalogTool("shop", "orders")
 
 
-async def test_what_a_tool_returned_is_shown_after_a_restart(everyday: StdioServer, tmp_path: Path) -> None:
+async def test_the_shape_of_a_result_is_shown_after_a_restart(everyday: StdioServer, tmp_path: Path) -> None:
     with anyio.fail_after(30):
         async with ToolsBridge([everyday], state_dir=tmp_path) as tools:
             await call(tools, "json_text", {})
@@ -25,7 +25,7 @@ async def test_what_a_tool_returned_is_shown_after_a_restart(everyday: StdioServ
             assert 'returns (seen so far): list[{"id": int}]' in await tools.describe("json_text")
 
 
-async def test_what_was_seen_is_written_while_we_run(tmp_path: Path) -> None:
+async def test_new_shapes_are_written_while_the_process_runs(tmp_path: Path) -> None:
     store = ShapeStore(path := tmp_path / "shapes.json")
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
@@ -37,7 +37,7 @@ async def test_what_was_seen_is_written_while_we_run(tmp_path: Path) -> None:
     assert str(ShapeStore(path).shape(TOOL)) == '{"id": int}'
 
 
-def test_the_file_is_its_owners_and_holds_no_values(tmp_path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only_and_contains_no_values(tmp_path: Path) -> None:
     store = ShapeStore(path := tmp_path / "deep" / "shapes.json")
     store.record(TOOL, Data({"name": "hush", "hush@example.com": 1, "list": ["hush"]}))
     store.write()
@@ -56,13 +56,13 @@ def test_two_processes_add_to_the_same_file(tmp_path: Path) -> None:
     assert str(ShapeStore(tmp_path / "s.json").shape(TOOL)) == '{"id": int | str}'
 
 
-def test_a_tool_that_takes_other_arguments_is_another_tool(tmp_path: Path) -> None:
+def test_a_tool_with_another_schema_has_its_own_shape(tmp_path: Path) -> None:
     store = ShapeStore(tmp_path / "s.json")
     store.record(TOOL, Data(1))
     assert store.shape(CatalogTool("shop", "orders", input_schema={"properties": {"since": {}}})) is None
 
 
-def test_the_file_has_a_bound(tmp_path: Path) -> None:
+def test_the_number_of_stored_shapes_is_bounded(tmp_path: Path) -> None:
     store = ShapeStore(path := tmp_path / "s.json")
     for number in range(MAX_STORED + 10):
         store.record(CatalogTool("shop", f"tool{number}"), Data({f"a{n}": {"b": 1} for n in range(3)}))
@@ -76,7 +76,7 @@ def test_the_file_has_a_bound(tmp_path: Path) -> None:
     "text",
     ["", "[]", "{", '{"version": 1}', '{"version": 2, "shapes": {"a": {}}}', '{"version": 1, "shapes": {"a": 1}}'],
 )
-def test_a_file_that_cannot_be_read_is_learned_anew(tmp_path: Path, text: str) -> None:
+def test_a_file_that_cannot_be_read_is_replaced(tmp_path: Path, text: str) -> None:
     (path := tmp_path / "s.json").write_text(text)
     store = ShapeStore(path)
     store.record(TOOL, Data(1))

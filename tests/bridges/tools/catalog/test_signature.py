@@ -1,4 +1,4 @@
-"""A tool's JSON schemas as Python: what a model reads before it writes a call."""
+"""A tool's JSON schemas as a Python signature, which a model reads before it writes a call."""
 
 from typing import Any
 
@@ -47,46 +47,46 @@ def test_required_parameters_come_first_and_the_others_have_defaults() -> None:
     assert line(properties, "query") == "s.t(query: str, limit: int = 30, page: int = ...)"
 
 
-def test_a_parameter_that_is_no_identifier_is_shown_as_it_must_be_passed() -> None:
+def test_a_parameter_that_is_not_an_identifier_is_shown_as_a_keyword_mapping() -> None:
     properties = {"max-results": {"type": "integer"}, "class": {"type": "string"}}
     assert line(properties, "class") == 's.t(**{"class": str, "max-results"?: int})'
 
 
-def test_objects_have_lines_of_their_own() -> None:
+def test_each_object_has_a_line_of_its_own() -> None:
     item = {"type": "object", "properties": {"id": {"type": "integer"}, "note": {"type": "string"}}, "required": ["id"]}
     found = signature_of("s.t", {"properties": {"items": {"type": "array", "items": item}}}, None)
     assert str(found) == 's.t(items: list[Item] = ...)\nItem = {"id": int, "note"?: str}'
 
 
-def test_a_recursive_object_ends() -> None:
+def test_a_recursive_object_is_shown_once() -> None:
     node = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/$defs/Node"}}}}
     found = signature_of("s.t", {"properties": {"root": {"$ref": "#/$defs/Node"}}, "$defs": {"Node": node}}, None)
     assert found.objects == ('Node = {"children"?: list[Node]}',)
 
 
-def test_two_objects_of_one_name_are_told_apart() -> None:
+def test_two_objects_with_the_same_title_get_different_names() -> None:
     one = {"type": "object", "title": "Item", "properties": {"a": {"type": "string"}}}
     other = {"type": "object", "title": "Item", "properties": {"b": {"type": "string"}}}
     found = signature_of("s.t", {"properties": {"x": one}}, other)
     assert found.line == "s.t(x: Item = ...) -> Item2"
 
 
-def test_the_return_type_is_what_the_program_gets_not_its_wrapper() -> None:
+def test_the_return_type_is_the_value_without_its_wrapper() -> None:
     output = {"properties": {"result": {"type": "array", "items": {"type": "string"}}}, "required": ["result"]}
     assert line({}, output=output) == "s.t() -> list[str]"
 
 
-def test_names_and_choices_cannot_smuggle_in_lines_or_invisible_text() -> None:
+def test_names_and_choices_cannot_add_lines_or_invisible_text() -> None:
     found = line({"a\nIgnore all\u202e that": {"enum": ["x\u200b\ny"]}})
     assert found.isprintable()
     assert "\n" not in found
 
 
-def test_a_reference_to_itself_ends() -> None:
+def test_a_reference_to_itself_is_any() -> None:
     assert line({"x": {"$ref": "#/$defs/A"}}, "x", **{"$defs": {"A": {"$ref": "#/$defs/A"}}}) == "s.t(x: Any)"
 
 
-def test_a_signature_is_bounded_whatever_the_schema() -> None:
+def test_a_signature_is_bounded_for_any_schema() -> None:
     wide: dict[str, Any] = {f"p{number}": {"enum": ["v" * 1_000] * 1_000} for number in range(1_000)}
     deep: dict[str, Any] = {"type": "object", "properties": {"x": {}}}
     for _ in range(50):
@@ -107,17 +107,17 @@ def test_a_signature_is_bounded_whatever_the_schema() -> None:
         {"anyOf": [{"type": "wrong"}]},
     ],
 )
-def test_a_schema_that_is_none_is_found_out(schema: Any) -> None:
+def test_an_invalid_schema_is_unusable(schema: Any) -> None:
     assert why_unusable(schema) is not None
 
 
-def test_a_schema_nested_without_end_is_found_out() -> None:
+def test_a_schema_nested_too_deeply_is_unusable() -> None:
     deep: dict[str, Any] = {}
     for _ in range(1_000):
         deep = {"properties": {"x": deep}}
     assert "nested" in str(why_unusable(deep))
 
 
-def test_properties_may_be_called_like_keywords_and_defaults_may_be_anything() -> None:
+def test_properties_may_have_the_names_of_keywords_and_defaults_may_be_anything() -> None:
     properties = {"type": {"type": "string", "default": {"type": "wrong"}}, "required": {"enum": [{"type": "wrong"}]}}
     assert why_unusable({"type": "object", "properties": properties}) is None

@@ -1,4 +1,4 @@
-"""What programs get of a server's tools."""
+"""The tool filter: selection, renaming and fixed arguments."""
 
 import logging
 from typing import Any
@@ -19,7 +19,7 @@ ISSUES: dict[str, Any] = {
 
 
 def tool(name: str, schema: dict[str, Any] | None = None, *, read_only: bool = False) -> CatalogTool:
-    return CatalogTool("hub", name, input_schema=schema or {"type": "object"}, read_only=read_only)
+    return CatalogTool("github", name, input_schema=schema or {"type": "object"}, read_only=read_only)
 
 
 def names(tool_filter: ToolFilter, *tools: CatalogTool) -> list[str]:
@@ -42,27 +42,27 @@ def test_a_denied_tool_is_not_there_even_if_it_is_allowed() -> None:
     assert names(selection(allow=("*",), deny=("drop*",)), tool("get"), tool("drop-all")) == ["get"]
 
 
-def test_a_hyphen_in_a_pattern_means_an_underscore_too_and_inside_brackets_a_range() -> None:
+def test_a_hyphen_in_a_pattern_matches_an_underscore_and_denotes_a_range_in_brackets() -> None:
     assert names(selection(allow=("git-status", "tool_[a-c]")), tool("git_status"), tool("tool-b")) == ["git_status"]
     assert names(selection(allow=("tool_[a-c]",)), tool("tool_b"), tool("tool_d")) == ["tool_b"]
 
 
-def test_only_tools_that_say_that_they_only_read_are_there_where_that_is_asked() -> None:
+def test_read_only_leaves_only_tools_that_are_declared_read_only() -> None:
     assert names(selection(allow=("*",), read_only=True), tool("get", read_only=True), tool("put")) == ["get"]
 
 
-def test_a_renamed_tool_is_called_by_its_new_name_and_sent_by_its_own() -> None:
+def test_a_renamed_tool_is_called_by_its_new_name_and_sent_with_its_own() -> None:
     (renamed,) = filtered([tool("search_repositories_v2")], ToolFilter(rename={"search_repositories_v2": "search"}))
-    assert Catalog((renamed,), ("hub",)).resolve("hub.search").own_name == "search_repositories_v2"
-    assert renamed.signature.line.startswith("hub.search(")
+    assert Catalog((renamed,), ("github",)).resolve("github.search").own_name == "search_repositories_v2"
+    assert renamed.signature.line.startswith("github.search(")
 
 
-def test_patterns_are_over_the_servers_own_names() -> None:
+def test_patterns_match_the_servers_own_names() -> None:
     assert names(ToolFilter(tools=ToolSelection(deny=("drop",)), rename={"drop": "tidy"}), tool("drop")) == []
     assert names(ToolFilter(tools=ToolSelection(deny=("tidy",)), rename={"drop": "tidy"}), tool("drop")) == ["tidy"]
 
 
-def test_a_name_that_another_tool_has_is_not_given_a_second_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tool_is_not_renamed_to_the_name_of_another(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert names(ToolFilter(rename={"find": "search"}), tool("search"), tool("find")) == ["search", "find"]
     assert "'find' cannot be renamed to 'search', the name of another tool" in caplog.text
@@ -75,8 +75,8 @@ def test_two_tools_may_swap_their_names() -> None:
 
 def test_a_fixed_argument_is_in_no_signature_schema_or_description_of_the_tool() -> None:
     (fixed,) = filtered([tool("issues", ISSUES)], ToolFilter(fixed={"*": {"repo": "me/app"}}))
-    assert fixed.signature.line == 'hub.issues(state: Literal["open", "closed"])'
-    assert "repo" not in Catalog((fixed,), ("hub",)).describe("issues")
+    assert fixed.signature.line == 'github.issues(state: Literal["open", "closed"])'
+    assert "repo" not in Catalog((fixed,), ("github",)).describe("issues")
     assert "repo" not in str(fixed.input_schema)
     assert "me/app" not in repr(fixed)
     fixed.check({"state": "open"})
@@ -97,14 +97,14 @@ def test_a_fixed_argument_that_a_tool_does_not_take_is_not_sent_to_it() -> None:
     assert [one.fixed for one in fixed] == [{}, {"repo": "me/app"}]
 
 
-def test_the_first_pattern_that_names_an_argument_or_fits_a_tool_decides() -> None:
+def test_the_first_matching_pattern_decides_on_an_argument_and_on_a_timeout() -> None:
     tool_filter = ToolFilter(fixed={"get*": {"a": 1}, "*": {"a": 2, "b": 3}}, tool_timeouts_s={"get*": 5.0, "*": 1.0})
     got, other = filtered([tool("get"), tool("put")], tool_filter)
     assert (got.fixed, got.timeout_s) == ({"a": 1, "b": 3}, 5.0)
     assert (other.fixed, other.timeout_s) == ({"a": 2, "b": 3}, 1.0)
 
 
-def test_a_fixed_argument_is_gone_from_alternatives_too() -> None:
+def test_a_fixed_argument_is_removed_from_alternatives_in_the_schema() -> None:
     schema: dict[str, Any] = {
         **ISSUES,
         "required": ["state"],
@@ -114,7 +114,7 @@ def test_a_fixed_argument_is_gone_from_alternatives_too() -> None:
     assert "repo" not in str(fixed.input_schema)
 
 
-def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
+def test_a_setting_that_matches_no_tool_is_reported_with_the_nearest_name() -> None:
     tool_filter = ToolFilter(
         tools=ToolSelection(allow=("get*", "lsit"), deny=("drpo", "rm-*")),
         rename={"gte": "fetch", "get": "read"},
@@ -132,7 +132,7 @@ def test_a_setting_that_fits_no_tool_is_told_with_the_nearest_name() -> None:
     )
 
 
-def test_a_fixed_argument_that_no_tool_has_is_told_and_one_that_some_have_is_not() -> None:
+def test_a_fixed_argument_is_reported_if_no_matching_tool_has_it() -> None:
     tools = [tool("issues", ISSUES), tool("other", {"type": "object", "properties": {}})]
     tool_filter = ToolFilter(fixed={"*": {"repo": "a"}, "issues": {"rpeo": "a"}, "other": {"repo": "a"}})
     assert unmatched(tools, tool_filter) == (
@@ -141,18 +141,18 @@ def test_a_fixed_argument_that_no_tool_has_is_told_and_one_that_some_have_is_not
     )
 
 
-def test_a_fixed_argument_of_a_tool_that_takes_any_is_no_slip() -> None:
+def test_a_fixed_argument_of_a_tool_that_takes_any_is_not_reported() -> None:
     assert unmatched([tool("any", {"type": "object"})], ToolFilter(fixed={"any": {"repo": "a"}})) == ()
 
 
-def test_a_rule_for_a_tool_that_is_kept_from_programs_is_no_slip_and_one_by_a_renamed_tools_old_name_is() -> None:
+def test_a_rule_for_a_denied_tool_is_not_reported_but_one_with_the_old_name_of_a_renamed_tool_is() -> None:
     tool_filter = ToolFilter(tools=ToolSelection(deny=("drop",)), rename={"search_v2": "search"})
     assert unmatched([tool("drop"), tool("search_v2")], tool_filter, ("drop", "search", "search_v2")) == (
         'policy.rules: "search_v2" matches no tool (did you mean "search"?)',
     )
 
 
-def test_of_very_many_settings_without_a_tool_some_are_told() -> None:
+def test_the_number_of_reported_settings_is_bounded() -> None:
     found = unmatched([], selection(deny=tuple(f"a{number}" for number in range(500))))
     assert len(found) == MAX_UNMATCHED + 1
     assert found[-1] == "and 480 more"

@@ -1,4 +1,4 @@
-"""Remote servers that ask for OAuth, with an authorization server on loopback that checks what it is given."""
+"""Remote servers that require OAuth, with an authorization server on loopback that checks every request."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ async def guarded(*options: str, port: int = 0) -> AsyncGenerator[HttpServer]:
 
 
 async def browser(url: str) -> None:
-    """A person who says yes: opens the address, and follows where it leads."""
+    """A person who agrees: opens the address and follows its redirects."""
     async with httpx2.AsyncClient() as client:
         response = await client.get(url, follow_redirects=True)
     assert "login was refused" in response.text or "You are logged in" in response.text
@@ -53,7 +53,7 @@ def token(value: ToolValue) -> str:
     return str(value.value["token"])
 
 
-async def test_a_login_gives_access_that_a_later_process_uses(tmp_path: Path) -> None:
+async def test_a_later_process_uses_the_tokens_of_a_login(tmp_path: Path) -> None:
     with anyio.fail_after(40):
         async with guarded() as spec:
             assert await log_in(spec, FileSecretStore(tmp_path), browser) == 1
@@ -79,7 +79,7 @@ async def test_a_token_that_has_expired_is_renewed_after_a_restart_without_a_new
     assert value.value["registered"] == 2  # the one known by hand, and ours
 
 
-async def test_without_a_login_a_server_fails_with_the_command_that_helps_and_hears_nothing() -> None:
+async def test_without_a_login_a_server_fails_with_the_command_to_run_and_receives_nothing() -> None:
     with anyio.fail_after(10):
         spec = HttpServer(name="guarded", url="http://127.0.0.1:9/mcp", oauth=OAuth())
         async with ToolsBridge([spec], secret_store=MemorySecretStore()) as tools:
@@ -87,7 +87,7 @@ async def test_without_a_login_a_server_fails_with_the_command_that_helps_and_he
                 await call(tools, "guarded.token", {})
 
 
-async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
+async def test_revoked_tokens_require_a_new_login() -> None:
     secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
@@ -100,7 +100,7 @@ async def test_an_access_that_was_taken_back_needs_a_new_login() -> None:
                 await call(tools, "guarded.token", {})
 
 
-async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
+async def test_a_refused_login_leaves_the_stored_tokens() -> None:
     secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded("--refuse") as spec:
@@ -109,7 +109,7 @@ async def test_a_login_that_is_refused_leaves_the_access_there_was() -> None:
     assert secret_store.texts == {}
 
 
-async def test_only_who_knows_the_state_can_end_a_login() -> None:
+async def test_only_a_redirect_with_the_right_state_completes_a_login() -> None:
     async def browser_and_a_stranger(url: str) -> None:
         back = httpx2.URL(url).params["redirect_uri"]
         async with httpx2.AsyncClient() as client:
@@ -122,7 +122,7 @@ async def test_only_who_knows_the_state_can_end_a_login() -> None:
             assert await log_in(spec, MemorySecretStore(), browser_and_a_stranger) == 1
 
 
-async def test_a_client_that_was_registered_by_hand_logs_in_with_its_secret() -> None:
+async def test_a_client_registered_by_hand_logs_in_with_its_secret() -> None:
     secret_store = MemorySecretStore()
     with anyio.fail_after(40):
         async with guarded() as spec:
@@ -135,7 +135,7 @@ async def test_a_client_that_was_registered_by_hand_logs_in_with_its_secret() ->
     assert value.value["registered"] == 1
 
 
-async def test_client_credentials_need_no_person_and_are_kept_nowhere(tmp_path: Path) -> None:
+async def test_client_credentials_need_no_person_and_are_not_persisted(tmp_path: Path) -> None:
     with anyio.fail_after(40):
         async with guarded() as spec:
             issuer = spec.url.removesuffix("/mcp")
@@ -157,7 +157,7 @@ async def test_the_secret_is_not_given_to_an_authorization_server_that_the_opera
     assert "hush" not in str(caught.value)
 
 
-async def test_a_server_that_lets_everybody_in_asks_for_no_login() -> None:
+async def test_a_server_without_oauth_requires_no_login() -> None:
     from raw_http import raw_server
 
     async def never(_: str) -> None:

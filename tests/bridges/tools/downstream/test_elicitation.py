@@ -1,4 +1,4 @@
-"""What servers say in the middle of a call: progress, log messages, questions; and what they point to."""
+"""Messages of servers during a call: progress, log messages, client requests; and links in results."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +16,16 @@ from codeact_bridges.values import Data, JsonValue, Link, Media
 
 
 class Person:
-    """Answers everything in the same way, and remembers what was asked."""
+    """Answers every request in the same way, and records the requests."""
 
     serves: frozenset[ClientRequestKind] = frozenset({"form"})
 
     def __init__(self, answer: Mapping[str, JsonValue]) -> None:
-        self.asked: list[ClientRequest] = []
+        self.requests: list[ClientRequest] = []
         self._answer = answer
 
     async def forward(self, question: ClientRequest) -> Mapping[str, JsonValue]:
-        self.asked.append(question)
+        self.requests.append(question)
         return self._answer
 
 
@@ -37,22 +37,20 @@ def of_era(spec: StdioServer, era: Era) -> StdioServer:
 
 
 @pytest.mark.parametrize("era", ["auto", "handshake"])
-async def test_progress_is_passed_on_to_whoever_made_the_call(
-    everyday: StdioServer, era: Literal["auto", "handshake"]
-) -> None:
-    told: list[tuple[float, float | None, str | None]] = []
+async def test_progress_is_reported_to_the_caller(everyday: StdioServer, era: Literal["auto", "handshake"]) -> None:
+    reported: list[tuple[float, float | None, str | None]] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        told.append((progress, total, message))
+        reported.append((progress, total, message))
 
     with anyio.fail_after(20):
         async with ToolsBridge([of_era(everyday, era)]) as tools:
             assert await call(tools, "stroll", {"steps": 2}, on_progress=on_progress) == Data("there")
-    assert told == [(1, 2, "step 1"), (2, 2, "step 2")]
+    assert reported == [(1, 2, "step 1"), (2, 2, "step 2")]
 
 
 @pytest.mark.parametrize("era", ["auto", "handshake"])
-async def test_a_log_message_goes_to_the_servers_own_log(
+async def test_a_log_message_is_written_to_the_servers_own_log(
     everyday: StdioServer, era: Literal["auto", "handshake"], tmp_path: Path
 ) -> None:
     with anyio.fail_after(20):
@@ -61,31 +59,31 @@ async def test_a_log_message_goes_to_the_servers_own_log(
     assert "[info] the shop is open\n" in (tmp_path / "everyday.log").read_text()
 
 
-async def test_a_question_is_answered_by_the_client_of_the_run_that_made_the_call(everyday: StdioServer) -> None:
+async def test_a_client_request_goes_to_the_client_of_the_run_that_made_the_call(everyday: StdioServer) -> None:
     one, other = Person(YES), Person({"action": "decline"})
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
             assert await call(tools, "confirm", {"what": "fly"}, client_requests=one) == Data("fly: yes")
             assert await call(tools, "confirm", {"what": "sink"}, client_requests=other) == Data("sink: decline")
-    assert [(asked.server, asked.tool, asked.kind, asked.params["message"]) for asked in one.asked] == [
+    assert [(request.server, request.tool, request.kind, request.params["message"]) for request in one.requests] == [
         ("everyday", "confirm", "form", "Really fly?")
     ]
-    assert len(other.asked) == 1
+    assert len(other.requests) == 1
 
 
-async def test_a_server_is_not_told_that_a_client_can_be_asked_who_cannot(everyday: StdioServer) -> None:
+async def test_a_capability_that_the_client_lacks_is_not_declared(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
-            for client_requests in (None, NotAskable(YES)):
+            for client_requests in (None, Incapable(YES)):
                 with pytest.raises(DownstreamFailed, match=r"everyday\.confirm: .*elicitation"):
                     await call(tools, "confirm", {"what": "fly"}, client_requests=client_requests)
 
 
-class NotAskable(Person):
+class Incapable(Person):
     serves = frozenset()
 
 
-async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_whose_they_are(
+async def test_client_requests_of_a_handshake_server_are_refused_because_they_name_no_call(
     everyday: StdioServer,
 ) -> None:
     person = Person(YES)
@@ -93,10 +91,10 @@ async def test_a_handshake_server_cannot_ask_because_its_questions_do_not_say_wh
         async with ToolsBridge([of_era(everyday, "handshake")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"everyday\.confirm"):
                 await call(tools, "confirm", {"what": "fly"}, client_requests=person)
-    assert person.asked == []
+    assert person.requests == []
 
 
-async def test_an_answer_that_the_protocol_does_not_know_fails_the_call(everyday: StdioServer) -> None:
+async def test_an_invalid_response_of_the_client_fails_the_call(everyday: StdioServer) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([everyday]) as tools:
             with pytest.raises(DownstreamFailed, match="the client's response to the server's request is invalid"):
@@ -116,7 +114,7 @@ async def test_a_link_can_be_read(everyday: StdioServer, era: Literal["auto", "h
                 await tools.read_resource("everyday", "memo://tomorrow")
 
 
-async def test_a_servers_python_is_read_as_such_only_where_it_is_marked_so(everyday: StdioServer) -> None:
+async def test_python_literals_are_parsed_only_with_the_literal_setting(everyday: StdioServer) -> None:
     marked = StdioServer(name="marked", command=everyday.command, args=everyday.args, literal=True)
     with anyio.fail_after(20):
         async with ToolsBridge([everyday, marked]) as tools:

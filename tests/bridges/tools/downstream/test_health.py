@@ -1,4 +1,4 @@
-"""When a server that failed is tried again."""
+"""The backoff between attempts to reach a server that failed."""
 
 from codeact_bridges.tools.downstream.health import EAGER_ATTEMPTS, LONGEST_PAUSE_S, Backoff
 
@@ -16,7 +16,7 @@ def test_pauses_double_up_to_a_minute() -> None:
     assert pauses[-1] == LONGEST_PAUSE_S
 
 
-def test_after_some_failures_we_wait_for_somebody_to_call() -> None:
+def test_after_some_failures_only_a_call_starts_the_next_attempt() -> None:
     backoff = Backoff(EAGER_ATTEMPTS)
     assert not backoff.waits_for_a_call
     assert backoff.failed().waits_for_a_call

@@ -1,4 +1,4 @@
-"""What a hostile, broken or dying downstream server can do to us: fail the calls to itself, and nothing else."""
+"""A hostile, broken or dying downstream server can make its own calls fail, and nothing else."""
 
 import logging
 import os
@@ -33,9 +33,7 @@ async def test_a_server_that_hangs_at_its_start_fails_after_its_start_timeout_an
 
 
 @pytest.mark.parametrize("options", [(), ("--stubborn",)])
-async def test_an_exit_that_we_brought_about_is_no_part_of_the_reason(
-    hostile: Hostile, options: tuple[str, ...]
-) -> None:
+async def test_an_exit_that_we_caused_is_not_part_of_the_reason(hostile: Hostile, options: tuple[str, ...]) -> None:
     with anyio.fail_after(15):
         async with ToolsBridge([hostile("--start", "hang", *options, start_timeout_s=0.5)]) as tools:
             await tools.wait_settled()
@@ -51,12 +49,12 @@ async def test_a_failure_is_logged_once_while_its_reason_stays_the_same(
 ) -> None:
     with anyio.fail_after(20):
         async with ToolsBridge([hostile("--start", "exit")]) as tools:
-            while tools.statuses()[0].failures < 3:  # noqa: ASYNC110  # a failure that changes nothing tells nobody
+            while tools.statuses()[0].failures < 3:  # noqa: ASYNC110  # a repeated failure notifies no subscriber
                 await anyio.sleep(0.05)
     assert sum("failed: " in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_a_server_that_exits_at_its_start_is_reported_with_its_exit_code_and_last_words(hostile: Hostile) -> None:
+async def test_a_server_that_exits_at_its_start_is_reported_with_its_exit_code_and_stderr(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed, match=r"exited with code 1.*no module named 'hostility'"):
@@ -70,7 +68,7 @@ async def test_a_command_that_does_not_exist_is_named(hostile: Hostile) -> None:
                 await call(tools, "gone.anything", {})
 
 
-async def test_a_server_that_leaves_at_the_first_unknown_request_is_reached_by_the_old_handshake(
+async def test_a_server_that_exits_at_the_first_unknown_request_is_reached_by_the_old_handshake(
     hostile: Hostile,
 ) -> None:
     with anyio.fail_after(10):
@@ -91,7 +89,7 @@ async def test_a_server_that_does_not_answer_unknown_requests_is_reached_at_the_
 
 
 @pytest.mark.parametrize("noise", ["garbage", "cry"])
-async def test_a_server_that_talks_at_its_start_is_listened_to_all_the_same(hostile: Hostile, noise: str) -> None:
+async def test_a_server_that_prints_other_output_at_its_start_still_works(hostile: Hostile, noise: str) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", noise)]) as tools:
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
@@ -111,7 +109,7 @@ async def test_one_bad_schema_hides_one_tool_with_a_warning_and_never_the_server
         assert f"hiding the tool '{hidden}'" in caplog.text
 
 
-async def test_a_call_that_takes_too_long_fails_and_the_server_is_told(hostile: Hostile) -> None:
+async def test_a_call_that_times_out_fails_and_is_cancelled_at_the_server(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile(call_timeout_s=0.5)]) as tools:
             with pytest.raises(CallTimedOut, match=r"hostile\.hang: no answer within 0\.5 s"):
@@ -129,7 +127,9 @@ async def test_cancelling_a_call_cancels_it_downstream(hostile: Hostile) -> None
             assert isinstance(await call(tools, "wait_until_cancelled", {}), Data)
 
 
-async def test_a_death_in_mid_call_is_reported_as_such_and_the_next_call_finds_a_new_server(hostile: Hostile) -> None:
+async def test_a_server_that_dies_during_a_call_is_reported_and_the_next_call_reaches_a_new_one(
+    hostile: Hostile,
+) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             first = await call(tools, "pid", {})
@@ -171,7 +171,7 @@ async def test_a_flooding_server_does_not_keep_others_from_answering(hostile: Ho
                     assert await call(tools, "hostile.echo", {"text": f"hello {number}"}) == Data(f"hello {number}")
 
 
-async def test_a_line_without_end_ends_the_connection_not_our_memory(
+async def test_an_endless_line_ends_the_connection_before_it_fills_our_memory(
     hostile: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("codeact_bridges.tools.transports.stdio.MAX_MESSAGE_BYTES", 4_000_000)
@@ -202,7 +202,7 @@ async def test_a_server_that_stops_reading_fails_its_calls_in_time(hostile: Host
                 await call(tools, "echo", {"text": "x" * 1_000_000})
 
 
-async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hostile) -> None:
+async def test_invalid_responses_fail_their_call_at_once(hostile: Hostile) -> None:
     lines: dict[str, str] = {
         '{"jsonrpc": "2.0", "id": ID, "result": 5}': "not JSON-RPC",
         '{"jsonrpc": "2.0", "id": ID}': "not JSON-RPC",
@@ -216,26 +216,26 @@ async def test_answers_that_are_not_answers_fail_their_call_at_once(hostile: Hos
                     await call(tools, "answer_raw", {"line": line})
 
 
-async def test_an_answer_to_somebody_else_is_not_taken(hostile: Hostile) -> None:
+async def test_a_response_to_an_unknown_request_is_ignored(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             assert await call(tools, "lie_about_id", {}) == Data("yours")
 
 
-async def test_a_protocol_error_keeps_the_words_of_the_server(hostile: Hostile) -> None:
+async def test_a_protocol_error_contains_the_servers_message(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             with pytest.raises(DownstreamFailed, match=r"hostile\.refuse: I would rather not"):
                 await call(tools, "refuse", {})
 
 
-async def test_structured_content_against_its_own_schema_is_handed_over_as_it_is(hostile: Hostile) -> None:
+async def test_structured_content_that_violates_its_schema_is_returned_unchanged(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             assert await call(tools, "wrong_structure", {}) == Data({"n": "not an integer", "more": [1]})
 
 
-async def test_nan_in_structured_content_is_an_error_not_another_value(hostile: Hostile) -> None:
+async def test_nan_in_structured_content_is_an_error(hostile: Hostile) -> None:
     line = '{"jsonrpc": "2.0", "id": ID, "result": {"content": [], "structuredContent": {"x": NaN}}}'
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
@@ -251,7 +251,7 @@ async def test_a_large_integer_arrives_unchanged(hostile: Hostile) -> None:
             assert await call(tools, "answer", {"result": result}) == Data({"n": number})
 
 
-async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are_closed(hostile: Hostile) -> None:
+async def test_a_stubborn_server_and_its_children_are_gone_when_the_bridge_is_closed(hostile: Hostile) -> None:
     stubborn = [hostile("--stubborn", "--child", name=f"stubborn{number}") for number in range(3)]
     pids: list[int] = []
     with anyio.fail_after(20):
@@ -267,7 +267,7 @@ async def test_a_stubborn_server_and_what_it_started_are_gone_when_the_tools_are
     assert len(pids) == 6
     with anyio.fail_after(20):
         for pid in pids:
-            while is_running(pid):  # noqa: ASYNC110  # it is killed, but the system takes its time on a busy machine
+            while is_running(pid):  # noqa: ASYNC110  # it is killed, but a busy system reaps it later
                 await anyio.sleep(0.02)
 
 
@@ -277,9 +277,7 @@ async def test_closing_does_not_wait_for_a_server_that_hangs_at_its_start(hostil
             pass
 
 
-async def test_what_a_server_writes_to_stderr_goes_to_a_bounded_file_of_its_own(
-    hostile: Hostile, tmp_path: Path
-) -> None:
+async def test_a_servers_stderr_goes_to_a_bounded_file_of_its_own(hostile: Hostile, tmp_path: Path) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "cry", name="sad/one")], log_dir=tmp_path) as tools:
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
@@ -310,7 +308,7 @@ async def test_an_unknown_tool_of_a_working_server_is_unknown_not_failed(hostile
 
 
 async def pid_of(tools: ToolsBridge, unless: int | None = None) -> int:
-    """The process id of the server, by a call; by the first that reaches another process than `unless`."""
+    """The process id of the server, by a call. Repeats the call until it differs from `unless`."""
     while True:
         with suppress(DownstreamFailed):  # the call that finds the connection dead
             found = await call(tools, "pid", {})

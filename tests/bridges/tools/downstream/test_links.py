@@ -1,4 +1,4 @@
-"""Links that tools give to a program: readable by that program, and by no other."""
+"""Links in tool results: readable by the program that received them, and by no other."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -16,11 +16,11 @@ from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.spec import MemoryServer
 
-MEMO = json.dumps({"server": "desk", "uri": "memo://today"})
+MEMO = json.dumps({"server": "notes", "uri": "memo://today"})
 
 
-def desk() -> MemoryServer:
-    server = MCPServer("desk")
+def notes() -> MemoryServer:
+    server = MCPServer("notes")
 
     @server.resource("memo://today")
     async def today() -> str:  # pyright: ignore[reportUnusedFunction]
@@ -30,13 +30,13 @@ def desk() -> MemoryServer:
     async def memo() -> CallToolResult:  # pyright: ignore[reportUnusedFunction]
         return CallToolResult(content=[ResourceLink(uri="memo://today", name="today")])
 
-    return MemoryServer(name="desk", server=server)
+    return MemoryServer(name="notes", server=server)
 
 
 @asynccontextmanager
 async def a_run(tool_calls: int = 10) -> AsyncGenerator[ToolCalls]:
     with anyio.fail_after(10):
-        async with ToolsBridge([desk()]) as tools:
+        async with ToolsBridge([notes()]) as tools:
             yield ToolCalls(tools, new_handle(), Limits(tool_calls=tool_calls))
 
 
@@ -44,18 +44,18 @@ async def test_a_link_that_a_tool_gave_is_read_recorded_and_counted_as_a_call() 
     async with a_run(tool_calls=2) as run:
         call = run.handlers()
         given = json.loads(await call["tools.call"](json.dumps({"tool": "memo", "arguments": {}})))
-        assert given["link"] == {"uri": "memo://today", "name": "today", "mime_type": None, "server": "desk"}
+        assert given["link"] == {"uri": "memo://today", "name": "today", "mime_type": None, "server": "notes"}
         read = json.loads(await call["tools.read_resource"](MEMO))
         assert read["media"]["uri"] == "memo://today"
         assert [(record.tool, record.outcome) for record in run.records] == [
-            ("desk.memo", "ok"),
-            ("desk: read memo://today", "ok"),
+            ("notes.memo", "ok"),
+            ("notes: read memo://today", "ok"),
         ]
         with pytest.raises(BudgetSpent):
             await call["tools.read_resource"](MEMO)
 
 
-async def test_what_no_tool_has_pointed_to_cannot_be_read() -> None:
+async def test_a_resource_without_a_link_cannot_be_read() -> None:
     async with a_run() as run:
         with pytest.raises(ToolDenied, match="no tool has given this link to this program"):
             await run.handlers()["tools.read_resource"](MEMO)

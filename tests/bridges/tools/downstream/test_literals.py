@@ -1,4 +1,4 @@
-"""Text as Python writes it, read faithfully or left alone."""
+"""Text results that are Python literals: parsed exactly, or left as text."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ JSON: st.SearchStrategy[JsonValue] = st.recursive(
 
 
 @given(st.lists(JSON, max_size=3))
-def test_what_python_writes_is_read_as_it_was(value: list[JsonValue]) -> None:
+def test_a_literal_that_python_wrote_is_parsed_to_its_value(value: list[JsonValue]) -> None:
     assert literal_or_text(repr(value)) == value
 
 

@@ -1,4 +1,4 @@
-"""Servers that others wrote: what they return, and what becomes of a call when one of them is killed in the middle."""
+"""Published servers: their results, and what happens to a call when one of them is killed during it."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def data(value: ToolValue) -> JsonValue:
     return value.value
 
 
-async def test_git_and_time_answer_side_by_side(tmp_path: Path) -> None:
+async def test_git_and_time_servers_work_side_by_side(tmp_path: Path) -> None:
     run(["git", "init", "--quiet", "--initial-branch=trunk", str(tmp_path)], check=True)  # noqa: ASYNC221
     servers = [
         stdio("git", [sys.executable, "-m", "mcp_server_git"]),
@@ -54,11 +54,11 @@ async def test_git_and_time_answer_side_by_side(tmp_path: Path) -> None:
     assert now["timezone"] == "Europe/Berlin"
 
 
-async def test_everything_gives_structured_content_images_links_and_progress() -> None:
-    told: list[float] = []
+async def test_the_everything_server_returns_structured_content_images_links_and_progress() -> None:
+    reported: list[float] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        told.append(progress)
+        reported.append(progress)
 
     with anyio.fail_after(60):
         async with ToolsBridge([stdio("everything", npm_server("server-everything"))]) as tools:
@@ -73,10 +73,10 @@ async def test_everything_gives_structured_content_images_links_and_progress() -
             link = next(part for part in links.parts if isinstance(part, Link))
             assert isinstance(await tools.read_resource(link.server, link.uri), Media)
             await call(tools, "trigger_long_running_operation", {"duration": 0.1, "steps": 2}, on_progress=on_progress)
-    assert told == [1, 2]
+    assert reported == [1, 2]
 
 
-async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
+async def test_files_are_read_and_errors_state_their_reason(tmp_path: Path) -> None:
     await anyio.Path(tmp_path / "a.txt").write_text("hello")
     with anyio.fail_after(60):
         async with ToolsBridge([stdio("files", [*npm_server("server-filesystem"), str(tmp_path)])]) as tools:
@@ -85,7 +85,7 @@ async def test_files_are_read_and_errors_say_why(tmp_path: Path) -> None:
                 await call(tools, "read_text_file", {"path": "/etc/passwd"})
 
 
-async def test_only_reading_tools_of_the_file_server_are_there_where_only_those_are_wanted(tmp_path: Path) -> None:
+async def test_read_only_leaves_the_read_only_tools_of_the_file_server(tmp_path: Path) -> None:
     command = [*npm_server("server-filesystem"), str(tmp_path)]
     spec = StdioServer(name="files", command=command[0], args=tuple(command[1:]), tools=ToolSelection(read_only=True))
     with anyio.fail_after(60):
@@ -96,7 +96,7 @@ async def test_only_reading_tools_of_the_file_server_are_there_where_only_those_
     assert not names & {"write_file", "edit_file", "move_file", "create_directory"}
 
 
-async def test_a_graph_is_kept_by_the_memory_server(tmp_path: Path) -> None:
+async def test_the_memory_server_stores_a_graph(tmp_path: Path) -> None:
     server = stdio("memory", npm_server("server-memory"), MEMORY_FILE_PATH=str(tmp_path / "graph.json"))
     ada: dict[str, JsonValue] = {"name": "Ada", "entityType": "person", "observations": ["counts"]}
     with anyio.fail_after(60):
@@ -115,7 +115,7 @@ async def test_duckdb_answers_queries() -> None:
     assert "42" in str(found)
 
 
-async def test_a_server_of_the_first_sdk_writes_rows_as_python_does(tmp_path: Path) -> None:
+async def test_a_server_of_the_first_sdk_returns_rows_as_a_python_literal(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.db")) as base:
         base.executescript("CREATE TABLE o (id, who); INSERT INTO o VALUES (1, 'Ada');")
     command = [*sqlite_command(), "--db-path", str(tmp_path / "shop.db")]
@@ -158,7 +158,7 @@ def sqlite(folder: Path) -> tuple[list[str], str, Arguments]:
 
 
 @pytest.mark.parametrize("server", [git, time, everything, filesystem, memory, duckdb, sqlite])
-async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_or_makes_it_again(
+async def test_a_server_killed_during_a_call_fails_that_call_or_repeats_it(
     server: Callable[[Path], tuple[list[str], str, Arguments]], tmp_path: Path
 ) -> None:
     command, tool, arguments = server(tmp_path)
@@ -168,7 +168,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_a_call_fails_that_call_o
         async with ToolsBridge([spec]) as tools:
             before = await call(tools, tool, arguments)
             pid = int(await anyio.Path(pid_file).read_text())
-            # Asleep it takes the call and does not answer.
+            # A stopped process accepts the call and does not respond.
             os.kill(pid, signal.SIGSTOP)
             async with anyio.create_task_group() as calls:
                 calls.start_soon(expect_a_repeat_or_a_report, tools, tool, arguments)

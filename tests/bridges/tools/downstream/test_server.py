@@ -1,4 +1,4 @@
-"""When servers are started, how many calls they get at once, how long a call may take, and how that is seen."""
+"""Start, concurrency limit, timeouts and status of a downstream server."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +56,7 @@ async def test_an_idle_server_is_closed_like_any_other(hostile: Hostile) -> None
     assert tools.statuses()[0].state == "stopped"
 
 
-async def test_a_server_gets_no_more_calls_at_once_than_it_may(hostile: Hostile) -> None:
+async def test_a_server_gets_no_more_concurrent_calls_than_its_limit(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([replace(hostile(), concurrent_calls=2)]) as tools:
             await tools.wait_settled()
@@ -82,7 +82,7 @@ async def test_a_tool_has_a_timeout_of_its_own(hostile: Hostile) -> None:
                 await call(tools, "hang", {})
 
 
-async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(hostile: Hostile) -> None:
+async def test_the_circuit_is_open_during_the_pause_after_a_failure(hostile: Hostile) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile("--start", "exit")]) as tools:
             with pytest.raises(DownstreamFailed):
@@ -93,7 +93,7 @@ async def test_the_circuit_is_open_while_a_server_that_failed_is_left_alone(host
             assert status.retry_in_s
 
 
-async def test_a_tool_that_is_denied_does_not_exist_and_a_renamed_one_is_sent_by_its_own_name(hostile: Hostile) -> None:
+async def test_a_denied_tool_does_not_exist_and_a_renamed_one_is_sent_with_its_own_name(hostile: Hostile) -> None:
     spec = replace(
         hostile(),
         tools=ToolSelection(deny=("die*",)),

@@ -1,4 +1,4 @@
-"""Which tools of a server can be used at all. The others are hidden, each with a warning."""
+"""The usable tools of a server. The others are hidden, each with a warning."""
 
 import logging
 
@@ -28,6 +28,6 @@ def test_a_tool_whose_name_cannot_be_shown_is_hidden_with_a_warning(
     assert reason in caplog.text
 
 
-def test_a_tool_with_an_unusual_name_that_can_be_shown_is_kept() -> None:
+def test_a_tool_with_an_unusual_but_visible_name_is_usable() -> None:
     names = ["x" * MAX_NAME, "größe", "with spaces", "a/b.c-d"]
     assert [tool.name for tool in usable("shop", [Tool(name=name, input_schema={}) for name in names])] == names

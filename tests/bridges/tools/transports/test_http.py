@@ -1,4 +1,4 @@
-"""Remote servers that hang, forget, or send too much."""
+"""Remote servers that hang, lose their sessions, or send too much."""
 
 import gzip
 from collections.abc import AsyncGenerator
@@ -25,7 +25,7 @@ def calls_tool(message: dict[str, Any], name: str) -> bool:
     return bool(message.get("method") == "tools/call" and message["params"]["name"] == name)
 
 
-async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the_calls_after_it() -> None:
+async def test_a_server_that_hangs_blocks_neither_a_cancelled_call_nor_the_calls_after_it() -> None:
     hung = anyio.Event()
 
     def hang(message: dict[str, Any]) -> Reply | None:
@@ -36,7 +36,7 @@ async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the
 
     async with raw_server(hang) as server, ToolsBridge([remote(server.url)]) as tools:
         await tools.wait_settled()
-        with anyio.fail_after(3):  # the SDK by itself takes 5 s for the first, and for ever for the second
+        with anyio.fail_after(3):  # with the SDK alone the first takes 5 s and the second never ends
             for _ in range(3):
                 async with anyio.create_task_group() as calls:
                     calls.start_soon(call, tools, "hang", NOTHING)
@@ -48,7 +48,7 @@ async def test_a_cancelled_call_does_not_wait_for_a_server_that_hangs_nor_do_the
 
 
 @pytest.mark.parametrize("refusal", ["404", "Session not found"])
-async def test_a_call_that_meets_a_forgotten_session_is_made_again_in_a_new_one(refusal: str) -> None:
+async def test_a_call_in_a_lost_session_is_repeated_in_a_new_one(refusal: str) -> None:
     forgotten: list[int] = []
 
     def forget(message: dict[str, Any]) -> Reply | None:
@@ -67,7 +67,7 @@ async def test_a_call_that_meets_a_forgotten_session_is_made_again_in_a_new_one(
     ("piece", "reason"),
     [(b" " * 1_000_000, "more than 40,000,000 bytes"), (b"[]," * 300_000, "more than 3,000,000 values")],
 )
-async def test_an_answer_without_end_fails_its_call_and_nothing_else(piece: bytes, reason: str) -> None:
+async def test_an_endless_response_fails_its_call_and_nothing_else(piece: bytes, reason: str) -> None:
     async def endless() -> AsyncGenerator[bytes]:
         while True:
             yield piece
@@ -83,7 +83,7 @@ async def test_an_answer_without_end_fails_its_call_and_nothing_else(piece: byte
             assert server.sessions == 1
 
 
-async def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> None:
+async def test_an_unsolicited_compressed_response_is_not_decompressed() -> None:
     def bomb(message: dict[str, Any]) -> Reply | None:
         packed = gzip.compress(answer(message, {"content": [{"type": "text", "text": " " * 10_000_000}]}))
         return Reply(headers={"Content-Encoding": "gzip"}, body=packed) if calls_tool(message, "flood") else None

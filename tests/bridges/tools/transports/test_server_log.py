@@ -1,4 +1,4 @@
-"""A server's log file: complete, private, bounded, and written without holding up anybody else."""
+"""A server's log file: complete, private, bounded, and written off the event loop."""
 
 import logging
 import os
@@ -25,14 +25,14 @@ WRITTEN_BY_CRY = 3_000_000
 
 @pytest.fixture
 def slow_disk(tmp_path: Path) -> Iterator[Path]:
-    """A log file that takes nothing until somebody reads it: a FIFO."""
+    """A log file that accepts nothing until a reader opens it: a FIFO."""
     os.mkfifo(path := tmp_path / "hostile.log")
     yield path
     release = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # lets a thread that still waits in `open` go on
     os.close(release)
 
 
-async def test_what_a_real_child_writes_to_stderr_arrives_in_a_file_for_its_owner_only(
+async def test_the_stderr_of_a_real_child_arrives_in_a_file_for_its_owner_only(
     hostile: Hostile, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "hostile.log"
@@ -43,7 +43,7 @@ async def test_what_a_real_child_writes_to_stderr_arrives_in_a_file_for_its_owne
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_rotation_keeps_the_newest_and_the_bound(tmp_path: Path) -> None:
+async def test_rotation_holds_the_bound_and_loses_only_the_oldest(tmp_path: Path) -> None:
     path = tmp_path / "it.log"
     everything = b""
     for number in range(25):
@@ -62,7 +62,7 @@ async def test_rotation_keeps_the_newest_and_the_bound(tmp_path: Path) -> None:
     assert {stat.S_IMODE(one.stat().st_mode) for one in (older, newer)} == {0o600}
 
 
-async def test_a_disk_that_takes_nothing_holds_up_no_call_and_what_was_dropped_is_counted(
+async def test_a_disk_that_accepts_nothing_blocks_no_call_and_dropped_bytes_are_counted(
     hostile: Hostile, slow_disk: Path
 ) -> None:
     with anyio.fail_after(20):
@@ -105,7 +105,7 @@ async def test_a_process_ends_though_the_disk_hangs_in_the_middle_of_a_write(slo
     assert b"given up" in done.stderr
 
 
-async def test_a_file_that_cannot_be_written_is_told_once_and_stops_nobody(
+async def test_a_file_that_cannot_be_written_is_one_warning_and_the_server_works(
     hostile: Hostile, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (not_a_folder := tmp_path / "file").write_text("")

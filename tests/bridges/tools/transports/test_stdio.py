@@ -1,5 +1,5 @@
-"""What a server that is a child process may send: not without end, not too much in one message, not only garbage. It
-harms nobody but those who call it."""
+"""Bounds on the output of a stdio server: message size, parts, consecutive garbage lines. A violation affects only its
+own callers."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         '{"jsonrpc": "2.0", "result": {"content": [], "structuredContent": {"a": %s}}, "id": ID}',
     ],
 )
-async def test_an_answer_of_too_many_parts_fails_its_call_unread_and_no_other(hostile: Hostile, line: str) -> None:
+async def test_a_response_with_too_many_parts_fails_its_call_unparsed_and_no_other(hostile: Hostile, line: str) -> None:
     with anyio.fail_after(10):
         async with ToolsBridge([hostile()]) as tools:
             first = await call(tools, "pid", {})
@@ -55,7 +55,7 @@ async def test_an_answer_of_too_many_parts_fails_its_call_unread_and_no_other(ho
         '{"jsonrpc": "2.0", "result": {"a": %s, "id": ID}}',
     ],
 )
-async def test_any_other_message_of_too_many_parts_ends_the_connection_with_that_reason(
+async def test_any_other_message_with_too_many_parts_ends_the_connection_with_that_reason(
     hostile: Hostile, line: str
 ) -> None:
     with anyio.fail_after(10):
@@ -73,7 +73,7 @@ async def test_a_text_full_of_commas_is_one_part(hostile: Hostile) -> None:
             assert await call(tools, "echo", {"text": table}) == Data(table)
 
 
-def test_parts_are_counted_outside_of_strings_whatever_is_in_them() -> None:
+def test_parts_inside_strings_are_not_counted() -> None:
     many = MAX_PARTS + 1
     assert has_too_many_parts("[" + "1," * many + "1]")
     assert has_too_many_parts(b'["' + b",[{" * 10 + b'",' + b"{}," * many)
@@ -84,7 +84,7 @@ def test_parts_are_counted_outside_of_strings_whatever_is_in_them() -> None:
     assert not has_too_many_parts('{"\ud800": "' + "," * many + '"}')
 
 
-async def test_an_answer_with_too_many_entries_fails_its_call(hostile: Hostile) -> None:
+async def test_a_response_with_too_many_entries_fails_its_call(hostile: Hostile) -> None:
     content = json.dumps([{"type": "text", "text": ""}] * 10_001)
     line = f'{{"jsonrpc": "2.0", "id": ID, "result": {{"content": {content}}}}}'
     with anyio.fail_after(10):
@@ -94,7 +94,7 @@ async def test_an_answer_with_too_many_entries_fails_its_call(hostile: Hostile) 
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
-async def test_a_message_of_too_many_bytes_ends_the_connection_with_that_reason(
+async def test_a_message_with_too_many_bytes_ends_the_connection_with_that_reason(
     hostile: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stdio, "MAX_MESSAGE_BYTES", 4_000_000)
@@ -105,7 +105,7 @@ async def test_a_message_of_too_many_bytes_ends_the_connection_with_that_reason(
 
 
 @pytest.mark.parametrize("garbage", ["x\n", "\n", '["not", "an", "object"]\n', '{"not": "MCP"}\n'])
-async def test_a_server_that_prints_only_garbage_loses_its_connection_and_its_callers_hear_why(
+async def test_a_server_that_prints_only_garbage_is_disconnected_and_its_callers_get_the_reason(
     hostile: Hostile, garbage: str
 ) -> None:
     with anyio.fail_after(10):
@@ -115,7 +115,7 @@ async def test_a_server_that_prints_only_garbage_loses_its_connection_and_its_ca
             assert await call(tools, "echo", {"text": "hello"}) == Data("hello")
 
 
-async def test_a_server_that_prints_a_little_garbage_with_every_answer_is_listened_to_for_ever(
+async def test_a_server_that_prints_some_garbage_with_every_response_stays_connected(
     hostile: Hostile, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = "debug\n" * 600 + '{"jsonrpc": "2.0", "id": ID, "result": {"content": []}}'
