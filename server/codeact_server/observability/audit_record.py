@@ -13,7 +13,7 @@ MAX_LISTED = 1_000
 def audit_record(run_id: str, owner: str, code: str, result: RunResult, *, values: bool) -> dict[str, Any]:
     """The record as JSON values. `values`: programs, arguments and values in plain text instead of digests.
 
-    `owner` is always hashed: over HTTP it contains a session identifier, with which anybody can act as that client.
+    `owner` is always hashed: over HTTP it contains a session identifier, which is enough to act as that client.
     """
 
     def shown(text: str) -> str:

@@ -87,4 +87,7 @@ def approval_choice(result: types.ElicitResult) -> ApprovalChoice:
     if result.action != "accept" or result.content is None:
         return "no"
     decision: object = result.content.get("decision")
-    return next((choice for choice in _CHOICES if choice == decision), "no")
+    for choice in _CHOICES:
+        if choice == decision:
+            return choice
+    return "no"

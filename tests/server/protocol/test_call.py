@@ -64,14 +64,14 @@ async def test_cancelling_the_request_cancels_the_downstream_call_and_forgets_th
 ) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era) as client:
-            begun: list[RunHandle] = []
+            runs: list[RunHandle] = []
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(execute, client, HANG.format(str(tmp_path / "mark")))
                 await there(tmp_path / "mark")
-                begun += opening.app.runs
+                runs += opening.app.runs
                 tasks.cancel_scope.cancel()
             await there(tmp_path / "mark.cancelled")
-            await begun[0].over.wait()
+            await runs[0].over.wait()
 
             assert len(opening.app.runs) == 0
             assert await execute(client, "'still usable'") == (False, '"still usable"')
@@ -99,13 +99,13 @@ async def test_a_session_keeps_variables_and_its_tracebacks_show_the_programs_li
 ) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era) as client:
-            begun = await execute(client, "import json\ntotal = 40\ndef add(n):\n    return total + n\n", session="s")
+            first = await execute(client, "import json\ntotal = 40\ndef add(n):\n    return total + n\n", session="s")
             went_on = await execute(client, "json.dumps(add(2))", session="s")
             failed = await execute(client, "x = 1\nadd('2')", session="s")
             other = await execute(client, "total", session="t")
             none = await execute(client, "total")
 
-    assert begun[1].endswith("[session 's' started empty; pass session='s' to continue it]")
+    assert first[1].endswith("[session 's' started empty; pass session='s' to continue it]")
     assert went_on == (False, "\"42\"\n[session 's' continued]")
     assert "line 2, in <module>\n    add('2')" in failed[1]
     assert "line 4, in add\n    return total + n" in failed[1]

@@ -296,13 +296,13 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
     person = Person(["once"], may_answer=anyio.Event())
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening:
-            begun: list[RunHandle] = []
+            runs: list[RunHandle] = []
             async with anyio.create_task_group() as tasks, opening.client(era, person) as client:
                 tasks.start_soon(execute, client, "call_tool('shop.drop', item=1)")
                 await person.asked.wait()
-                begun += opening.app.runs
+                runs += opening.app.runs
                 tasks.cancel_scope.cancel()
-            (live,) = begun
+            (live,) = runs
             if era == "auto":  # its question was answered with a question; no request is left that could be cancelled
                 assert live.is_asking
                 pending = await live.next(0)

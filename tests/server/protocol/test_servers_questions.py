@@ -21,7 +21,7 @@ from served import SERVERS
 from codeact_bridges.tools.spec import StdioServer
 
 EVERYDAY = StdioServer(name="everyday", command=sys.executable, args=(str(SERVERS / "everyday.py"), "stdio"))
-ASKED = "A server asks this because the program called everyday.confirm:\nReally fly?"
+SHOWN = "A server asks this because the program called everyday.confirm:\nReally fly?"
 
 
 def client_of(opening: Opened, era: Era, **callbacks: Any) -> Client:
@@ -45,17 +45,17 @@ async def test_a_servers_form_is_shown_to_the_user_with_its_origin(
     with anyio.fail_after(GUARD_S):
         async with opened(environment, servers=(EVERYDAY,)) as opening, opening.client(era, person) as client:
             assert await execute(client, "call_tool('everyday.confirm', what='fly')") == (False, outcome)
-    assert person.shown == [ASKED]
+    assert person.shown == [SHOWN]
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_sampling_results_and_roots_of_the_client_reach_the_server(
     environment: Mapping[str, str], era: Era
 ) -> None:
-    asked: list[CreateMessageRequestParams] = []
+    requests: list[CreateMessageRequestParams] = []
 
     async def sample(_: Any, params: CreateMessageRequestParams) -> CreateMessageResult:
-        asked.append(params)
+        requests.append(params)
         return CreateMessageResult(role="assistant", content=TextContent(text="bread"), model="m")
 
     async def roots(_: Any) -> ListRootsResult:
@@ -68,10 +68,10 @@ async def test_sampling_results_and_roots_of_the_client_reach_the_server(
             client_of(opening, era, sampling_callback=sample, list_roots_callback=roots) as client,
         ):
             assert await execute(client, program) == (False, '["head: bread", ["file:///work"]]')
-    (params,) = asked
+    (params,) = requests
     assert isinstance(params.messages[0].content, TextContent)
     assert params.messages[0].content.text == "A rhyme on head"
-    assert params.include_context is None, "what else the client knows is not the server's business"
+    assert params.include_context is None, "a server must not get the client's other context"
 
 
 @pytest.mark.parametrize("era", ERAS)
