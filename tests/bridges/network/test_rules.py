@@ -1,6 +1,6 @@
 """Which requests the rules allow, and the text of a refusal."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import json
 import tomllib

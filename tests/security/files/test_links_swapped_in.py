@@ -43,7 +43,7 @@ def exchange(name: str, other: str) -> Callable[[], None]:
     return act
 
 
-def test_a_folder_replaced_by_a_link_leads_no_read_outside(mounted: Mounted) -> None:
+def test_reading_through_a_folder_replaced_by_a_link_stays_inside(mounted: Mounted) -> None:
     (mounted.data / "d").mkdir()
     (mounted.data / "d" / "secret.txt").write_text("harmless")
     (mounted.data / "link").symlink_to(mounted.outside)

@@ -21,7 +21,7 @@ ODD = {
 
 
 @pytest.mark.parametrize(("path", "name"), ODD.items())
-def test_an_impossible_path_is_an_error_of_its_own(mounted: Mounted, path: str, name: str) -> None:
+def test_an_impossible_path_is_refused_with_its_own_error(mounted: Mounted, path: str, name: str) -> None:
     assert mounted.why_not("files.open", path=path)[0] == name
     assert mounted.why_not("files.stat", path=path)[0] == name
     assert mounted.why_not("files.mkdir", path=path)[0] == name

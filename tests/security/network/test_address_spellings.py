@@ -1,6 +1,6 @@
 """Threat: an unusual spelling makes a private address look public, or a name resolves to one."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import ipaddress
 

@@ -1,6 +1,6 @@
-"""Threat: a URL that nobody foresaw. Hypothesis generates them; parsers that are not ours say where they lead."""
+"""Threat: an unforeseen URL. Hypothesis generates URLs, and independent parsers say where they lead."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import os
 import posixpath
@@ -238,7 +238,7 @@ DEFAULTS = {"http": 80, "https": 443}
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(methods, st.one_of(urls, near_urls, paths, hosts.map(lambda host: f"//{host}/public/x")))
-def test_a_redirect_can_lead_nowhere_that_a_first_request_cannot(method: str, location: str) -> None:
+def test_a_redirect_is_allowed_only_where_a_first_request_is(method: str, location: str) -> None:
     try:
         target = join(parse("http://example.com/public/x/y"), location)
     except BadUrl:

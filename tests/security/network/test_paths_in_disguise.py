@@ -1,6 +1,6 @@
 """Threat: a path that is inside an allowed folder as written, and outside as a server reads it."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import pytest
 from http_peers import answering, http, loopback, opened

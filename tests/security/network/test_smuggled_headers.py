@@ -1,6 +1,6 @@
 """Threat: a header splits one request in two, names another host or method, or replaces an injected header."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import pytest
 from http_peers import answering, http, loopback, opened

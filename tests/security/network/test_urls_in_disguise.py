@@ -1,6 +1,6 @@
 """Threat: a URL that the check reads one way and the library, a proxy or the server another way."""
 
-# letters that look like others are what this is about
+# The look-alike letters in this file are intended.
 
 import pytest
 from http_peers import answering, http, loopback, opened
