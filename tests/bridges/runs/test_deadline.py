@@ -1,14 +1,13 @@
 """The deadline: what ends the block, and when it stands still. The clock is the event loop's, which the test turns."""
 
-import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 import anyio
-import anyio.lowlevel
 import pytest
 from run_handles import a_run
+from virtual_clock import BACKEND, pass_time
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
@@ -18,17 +17,6 @@ from codeact_bridges.testing import ScriptedTools, echo
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.port import ClientRequest, ClientRequests, Progress
 from codeact_bridges.values import Data, JsonValue, ToolValue
-
-
-class _Clock(asyncio.SelectorEventLoop):
-    """Time passes only when a test says so, or when nothing else is left to do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
 
 
 class Asking(ScriptedTools):
@@ -49,16 +37,8 @@ class Asking(ScriptedTools):
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Callable[[], asyncio.AbstractEventLoop]]]:
-    return "asyncio", {"loop_factory": _Clock}
-
-
-async def pass_time(seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, _Clock)
-    loop.now += seconds
-    for _ in range(5):
-        await anyio.lowlevel.checkpoint()
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return BACKEND
 
 
 async def test_a_block_within_its_time_ends_by_itself() -> None:

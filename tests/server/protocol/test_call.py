@@ -1,6 +1,5 @@
 """Several requests about the same run: handles, cancellation, sessions, stored results, progress."""
 
-import itertools
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -251,22 +250,19 @@ async def test_a_long_result_is_stored_and_read_by_a_later_program_and_by_the_cl
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_progress_comes_at_most_ten_times_a_second_and_counts_the_calls(
-    environment: Mapping[str, str], era: Era
-) -> None:
-    came: list[tuple[float, float, str | None]] = []
+async def test_progress_counts_up_and_says_what_the_program_does(environment: Mapping[str, str], era: Era) -> None:
+    came: list[tuple[float, str | None]] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        came.append((anyio.current_time(), progress, message))
+        came.append((progress, message))
 
-    program = "import time\nfor n in range(60):\n    print(n); call_tool('shop.look'); time.sleep(0.01)"
+    program = "for n in range(60):\n    print(n); call_tool('shop.look')"
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era) as client:
             await client.call_tool("execute_code", {"code": program}, progress_callback=on_progress)
 
-    assert [progress for _, progress, _ in came] == [float(n + 1) for n in range(len(came))]
-    assert all(later - earlier > 0.08 for (earlier, *_), (later, *_) in itertools.pairwise(came))
-    last = came[-1][2]
+    assert [progress for progress, _ in came] == [float(n + 1) for n in range(len(came))]
+    last = came[-1][1]
     assert last is not None
     assert "called shop.look" in last
     assert "tool calls so far)" in last
