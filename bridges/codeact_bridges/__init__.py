@@ -1,4 +1,4 @@
-"""The sandbox, the guest runtime, and the bridges that lend the guest its powers.
+"""The sandbox, the guest runtime, and the bridges that give the guest its capabilities.
 
-Imports nothing by itself: a worker process loads this package too, and must stay small.
+This module imports nothing: worker processes load the package too, and must stay small.
 """

@@ -1,24 +1,24 @@
-"""What can go wrong between guest, host and downstream servers. Imports nothing of ours.
+"""The errors between guest, host and downstream servers. Imports nothing of ours.
 
-Each error is a fact with its parts as attributes. `guest_type` names the exception that the guest runtime
-raises in its place; the classes of these names live in `guest/runtime/errors.py`.
+Each error has its facts as attributes. `guest_type` names the exception that the guest runtime raises instead;
+`guest/runtime/codeact_guest/errors.py` defines those exceptions.
 """
 
 from typing import ClassVar
 
 
 class BridgeError(Exception):
-    """A call from the guest was not answered with a value. Still usable: the run."""
+    """A call from the guest failed. The run can continue."""
 
     guest_type: ClassVar[str] = "BridgeError"
 
     def facts(self) -> dict[str, str]:
-        """What the guest's exception carries as attributes, besides its message."""
+        """The attributes of the guest's exception, besides its message."""
         return {}
 
 
 class ToolError(BridgeError):
-    """A downstream tool could not be called, or failed."""
+    """A tool could not be called, or failed."""
 
     guest_type = "ToolError"
 
@@ -31,7 +31,7 @@ class ToolError(BridgeError):
 
 
 class DownstreamFailed(ToolError):
-    """A downstream server answered with an error, or not at all."""
+    """A downstream server answered with an error, or did not answer."""
 
 
 class CallTimedOut(ToolError):
@@ -41,25 +41,25 @@ class CallTimedOut(ToolError):
 
 
 class UnknownTool(ToolError):
-    """No tool of that name; the reason names the nearest ones."""
+    """There is no tool of that name. The reason names similar ones."""
 
     guest_type = "UnknownTool"
 
 
 class BadArguments(ToolError):
-    """The arguments do not fit the tool's schema; nothing was sent."""
+    """The arguments do not match the tool's schema. Nothing was sent."""
 
     guest_type = "ToolArgumentError"
 
 
 class ToolDenied(ToolError):
-    """The operator's policy, or the user, said no."""
+    """The operator's policy or a person denied the call."""
 
     guest_type = "ToolDenied"
 
 
 class BudgetSpent(BridgeError):
-    """The run has used up one of its limits."""
+    """The run has reached one of its limits."""
 
     guest_type = "BudgetSpent"
 
@@ -69,13 +69,13 @@ class BudgetSpent(BridgeError):
 
 
 class BadGuestCall(BridgeError):
-    """The guest asked for something that does not exist, or in a form that cannot be read."""
+    """The guest called an unknown operation, or sent arguments that cannot be parsed."""
 
     guest_type = "TypeError"
 
 
 class NotAllowed(BridgeError):
-    """No rule of the operator's allows this request; says which one would."""
+    """No rule of the operator allows this request. `rule` is one that would."""
 
     guest_type = "PermissionError"
 
@@ -85,7 +85,7 @@ class NotAllowed(BridgeError):
 
 
 class BadRequest(BridgeError):
-    """A request that no rule could allow: a URL or a header that is not safe to send."""
+    """No rule could allow this request: its URL or a header is not safe to send."""
 
     guest_type = "InvalidRequest"
 
@@ -95,7 +95,7 @@ class BadRequest(BridgeError):
 
 
 class HttpFailed(BridgeError):
-    """An allowed request that got no whole answer."""
+    """An allowed request got no complete response."""
 
     guest_type = "HttpError"
 
@@ -108,13 +108,13 @@ class HttpFailed(BridgeError):
 
 
 class HttpTimedOut(HttpFailed):
-    """An allowed request that was not over in time."""
+    """An allowed request did not finish in time."""
 
     guest_type = "HttpTimeout"
 
 
 class FileRefused(BridgeError):
-    """A file operation failed or is not allowed. The guest raises the `OSError` of this name: `FileNotFoundError` …"""
+    """A file operation failed or is not allowed. The guest raises the `OSError` for `errno_name`."""
 
     guest_type = "OSError"
 
@@ -127,11 +127,11 @@ class FileRefused(BridgeError):
 
 
 class SandboxError(Exception):
-    """The sandbox, not the program, failed. The run is over; the pool replaces the worker."""
+    """The sandbox failed, not the program. The run is over; the pool replaces the worker."""
 
 
 class GuestDied(SandboxError):
-    """The guest is gone: out of memory, crashed, or its worker broke the protocol."""
+    """The guest ended: it ran out of memory, it crashed, or its worker broke the protocol."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -139,27 +139,25 @@ class GuestDied(SandboxError):
 
 
 class EngineUnavailable(SandboxError):
-    """The engine cannot run on this machine; says why and what to do."""
+    """The engine cannot run on this machine. The message says why, and what to do."""
 
 
 class TooBusy(SandboxError):
-    """Every worker is taken and the queue is full."""
+    """Every worker is busy and the queue is full."""
 
 
 class UnknownRun(Exception):
-    """No run of that handle, for this client."""
+    """This client has no run with that handle."""
 
     def __init__(self, run_id: str) -> None:
-        why = "its result was fetched already, it was not fetched in time, or it is another client's"
+        why = "its result was already fetched, or not fetched in time, or the run belongs to another client"
         super().__init__(f"there is no run {run_id[:60]!r}: {why}")
         self.run_id = run_id
 
 
 class SessionLost(SandboxError):
-    """A session's guest is gone, with all its variables."""
+    """A session's guest has ended, and its variables are lost."""
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(
-            f"session {name!r} is lost, and its variables with it: {why}. Pass reset=true to begin it anew"
-        )
+        super().__init__(f"session {name!r} and its variables are lost: {why}. Pass reset=true to start it again")
         self.name, self.why = name, why

@@ -1,4 +1,4 @@
-"""Doubles for tests of what is built on the bridges. Each passes the contract tests of the part it stands for."""
+"""Test doubles for code built on the bridges. Each passes the contract tests of the part that it replaces."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ from codeact_bridges.values import Data, JsonValue, Media, ToolValue
 ToolScript: TypeAlias = Callable[[Mapping[str, JsonValue]], Awaitable[ToolValue]]
 
 GuestScript: TypeAlias = Callable[[str, GuestHost], Awaitable[str]]
-"""What a guest does in one run: gets the answer to `run.begin`, asks its host, gives its outcome, or `GuestDied`."""
+"""A guest's run: takes the reply to `run.begin` and its host; returns the outcome, or raises `GuestDied`."""
 
 
 async def echo(arguments: Mapping[str, JsonValue]) -> ToolValue:
-    """A tool that gives back its arguments."""
+    """A tool that returns its arguments."""
     return Data(dict(arguments))
 
 
 @dataclass
 class ScriptedTools:
-    """Tools that are functions of this process. See `tools.port.ToolsPort`."""
+    """Tools that are functions in this process. Implements `tools.port.ToolsPort`."""
 
     scripts: Mapping[str, ToolScript] = field(default_factory=lambda: {"test.echo": echo})
-    """By the full name, `server.tool`."""
+    """By full name, `server.tool`."""
     called: list[tuple[str, Mapping[str, JsonValue]]] = field(default_factory=list[tuple[str, Mapping[str, JsonValue]]])
-    """Every call that was begun, in order."""
+    """Every started call, in order."""
 
     async def resolve(self, name: str, arguments: Mapping[str, JsonValue]) -> CatalogTool:
         server, _, tool = self._full_name(name).partition(".")
@@ -69,7 +69,7 @@ class ScriptedTools:
 
 @dataclass
 class ScriptedWorker:
-    """A worker without a process, whose guest is a function. See `sandbox.port.Worker`."""
+    """A worker without a process whose guest is a function. Implements `sandbox.port.Worker`."""
 
     script: GuestScript
     info: EngineInfo = field(default_factory=lambda: EngineInfo("scripted", "nothing: it is a test"))

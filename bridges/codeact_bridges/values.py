@@ -1,10 +1,13 @@
-"""The values that cross between the parts. Frozen, made at the door, never checked again. Imports nothing of ours."""
+"""The values that cross boundaries between modules. Frozen, validated where they enter, never checked again.
+
+Imports nothing of ours.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
-"""Anything JSON can say."""
+"""Any JSON value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +31,43 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A resource that a downstream server offers but has not sent."""
+    """A resource that a downstream server has named but not sent."""
 
     uri: str
     name: str
     mime_type: str | None = None
     server: str = ""
-    """Whose it is: who can be asked for it."""
+    """The downstream server that can read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolParts:
-    """Several values that came as one result, in order."""
+    """The values of one result, in order."""
 
     parts: tuple[Data | Media | Link, ...]
 
 
 ToolValue: TypeAlias = Data | Media | Link | ToolParts
-"""What a tool call gives the program, unwrapped."""
+"""The result of a tool call, as the program gets it."""
 
 
 ValueForm: TypeAlias = Literal["json", "text", "repr"]
-"""JSON text; a text of several lines as it reads; the `repr` of what JSON cannot say."""
+"""JSON; a text of several lines, unquoted; or the `repr` of a value that is not JSON-serializable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What the program's last expression gave."""
+    """The value of the program's last expression."""
 
     form: ValueForm
     text: str
     cut_bytes: int = 0
-    """How many bytes of the text were left out."""
+    """Number of bytes cut from the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A piece of what the program printed."""
+    """A piece of the program's output."""
 
     stream: Literal["stdout", "stderr"]
     text: str
@@ -72,16 +75,16 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Everything printed, in order, up to the limit."""
+    """The program's output in order, up to the limit."""
 
     pieces: tuple[Printed, ...] = ()
     cut_bytes: int = 0
-    """How many bytes were printed beyond the limit and left out."""
+    """Number of bytes printed beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One tool call a run made: for the client after a failure, and for `demo`."""
+    """One tool call of a run: for the client after a failure, and for `demo`."""
 
     tool: str
     outcome: Literal["ok", "error", "unfinished"]
@@ -90,39 +93,39 @@ class CallRecord:
     duration_s: float
     error: str | None = None
     decision: str = "allow"
-    """What the policy, and then perhaps a person, said to it."""
+    """The decision of the policy, and of a person if one was asked."""
     arguments: str = ""
-    """The beginning of what the guest sent, JSON text; not shown to clients."""
+    """The beginning of the arguments that the guest sent, as JSON; not shown to clients."""
     sha256: str = ""
-    """Of all that the guest sent."""
+    """Of the whole arguments that the guest sent."""
     bytes: int = 0
-    """Of its result."""
+    """Size of the result."""
     read_only: bool = False
-    """The tool says that it only reads."""
+    """The server declares the tool read-only."""
     sent: bool = False
-    """It was found, fits its schema, is allowed, and went to its server: it may have had effects."""
+    """The call was valid and allowed, and was sent to the server: it may have had effects."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallProgress:
-    """How far a tool call has come, as its server says."""
+    """The progress of a tool call, as its server reports it."""
 
     tool: str
     progress: float
     total: float | None
     message: str
-    """Bounded; empty where the server says nothing."""
+    """Bounded; empty if the server sends none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRecord:
-    """One use of a file or a host, allowed or not."""
+    """One access to a file or a host, allowed or denied."""
 
     what: str
-    """As `read /data/a.csv` or `GET https://api.example.com/x`, bounded."""
+    """For example `read /data/a.csv` or `GET https://api.example.com/x`; bounded."""
     decision: Literal["allow", "deny"]
     rule: str
-    """The configuration's rule that decided, or the one that would be needed."""
+    """The configured rule that decided, or the rule that would be needed."""
     bytes: int
     at_s: float
     """Seconds on the event loop's clock."""
@@ -131,21 +134,21 @@ class AccessRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProducedFile:
-    """A file that the run made or changed under a mount that it may write to."""
+    """A file that the run created or changed under a writable mount."""
 
     path: str
-    """As the guest knows it."""
+    """As the guest sees it."""
     uri: str
-    """Where it is on this machine, as `file:///…`."""
+    """Its location on this machine, as `file:///…`."""
     size_bytes: int
     mime_type: str
     base64: str | None = None
-    """The content of images and small texts; the others stay where they are."""
+    """The content of images and small texts; None for other files."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultLink:
-    """Something that was too long for the client and is kept for it."""
+    """A stored result that was too long for the client."""
 
     uri: str
     what: str
@@ -155,21 +158,21 @@ class ResultLink:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a run did not end well."""
+    """Why a run failed."""
 
     kind: Literal["raised", "exited", "deadline", "cancelled", "died", "refused", "internal"]
     message: str
-    """For the model to read: a traceback, or a sentence."""
+    """For the model: a traceback or a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All that is left of a run when it is over."""
+    """The result of a finished run."""
 
     engine: str
     """`wasmtime` or `hyperlight`."""
     isolation: str
-    """What stands between the guest and this machine, in words that are true."""
+    """The isolation between the guest and this machine, as it is shown to clients."""
     duration_s: float
     output: Output = field(default_factory=Output)
     value: Value | None = None

@@ -45,7 +45,7 @@ def test_the_first_sentence_does_not_end_at_an_abbreviation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "kept", "omitted"), [(6, "aéé", 0), (4, "aé", 2), (3, "aé", 2), (0, "", 5), (-1, "", 5)]
+    ("limit", "beginning", "omitted"), [(6, "aéé", 0), (4, "aé", 2), (3, "aé", 2), (0, "", 5), (-1, "", 5)]
 )
-def test_text_is_cut_by_bytes_between_characters(limit: int, kept: str, omitted: int) -> None:
-    assert cut_text("aéé", limit) == (kept, omitted)
+def test_text_is_cut_by_bytes_between_characters(limit: int, beginning: str, omitted: int) -> None:
+    assert cut_text("aéé", limit) == (beginning, omitted)

@@ -87,4 +87,4 @@ async def test_a_long_run_in_a_session_answers_with_a_handle_and_is_stopped_by_i
     assert failed
     assert "[failed] stopped on request" in text
     assert "- shop.hang: interrupted (may have taken effect)" in text
-    assert "is lost" in after[1]
+    assert "are lost" in after[1]

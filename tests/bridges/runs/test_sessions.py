@@ -105,7 +105,7 @@ async def test_a_session_whose_program_ended_its_guest_is_lost_until_it_is_reset
             async with sessions.use("me", "s", reset=False) as session, session.worker():
                 raise raised
         for _ in range(2):
-            with pytest.raises(SessionLost, match=f"{why}. Pass reset=true to begin it anew"):
+            with pytest.raises(SessionLost, match=f"{why}. Pass reset=true to start it again"):
                 await use(sessions)
         assert sessions.knows("me", "s")
         assert (await use(sessions, reset=True))[1] == "began empty"

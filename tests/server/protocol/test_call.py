@@ -135,7 +135,7 @@ async def test_a_session_whose_program_was_stopped_is_lost_and_says_so(
         assert "[session 's' and its variables are lost: pass reset=true to start it again]" in ended[1]
         assert after == (
             True,
-            f"[failed] session 's' is lost, and its variables with it: {why}. Pass reset=true to begin it anew",
+            f"[failed] session 's' and its variables are lost: {why}. Pass reset=true to start it again",
         )
     else:  # a MemoryError that the program can catch does not end the session
         assert after == (False, "1\n[session 's' continued]")
