@@ -63,7 +63,7 @@ async def test_a_run_is_one_line_with_its_decisions_and_calls_and_with_values_on
         ("shop.drop", "deny: the user said no, or did not answer in time", "error"),
         ("shop.buy", "allow", "ok"),
     ]
-    assert not line["run"].startswith("r-"), "a handle is a key"
+    assert not line["run"].startswith("r-"), "a handle is a bearer token and must not be logged"
     assert line["calls"][0]["bytes"] > 0
     if not values:
         assert line["code"].startswith("sha256:")
@@ -96,7 +96,7 @@ async def test_every_outcome_of_a_run_is_recorded(environment: Mapping[str, str]
     assert [line["outcome"] for line in lines(log)] == [
         *("ended", "raised", "exited", "deadline", "refused", "refused"),
         *("cancelled", "cancelled"),
-        "cancelled",  # the process was stopped while it ran
+        "cancelled",  # the server was stopped during the run
     ]
     assert lines(log)[-1]["calls"][0]["outcome"] == "unfinished"
 
@@ -171,6 +171,6 @@ await asyncio.gather(call_tool_async("shop.look", item="s3cret"), call_tool_asyn
     assert [span.status.is_ok for span in calls].count(False) == 1
     ids = {call.context.span_id for call in calls if call.context is not None}
     sent = [span.name for span in spans if span.parent and span.parent.span_id in ids]
-    assert len(sent) == 3, "what goes downstream is within its call"
-    assert not any(span.events for span in (run, *calls)), "an exception's text may hold what a tool said"
+    assert len(sent) == 3, "the span of a downstream request is a child of its call's span"
+    assert not any(span.events for span in (run, *calls)), "an exception's text may contain a tool's text"
     assert "s3cret" not in str([(span.name, span.attributes) for span in (run, *calls)])

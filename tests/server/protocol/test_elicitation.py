@@ -303,7 +303,7 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
                 runs += opening.app.runs
                 tasks.cancel_scope.cancel()
             (live,) = runs
-            if era == "auto":  # its question was answered with a question; no request is left that could be cancelled
+            if era == "auto":  # the request has ended with the question, so there is none that could be cancelled
                 assert live.is_asking
                 pending = await live.next(0)
                 assert isinstance(pending, PendingQuestion)

@@ -71,7 +71,7 @@ async def test_all_data_arrives_although_the_reader_is_slow(kind: str) -> None:
     came: list[list[str]] = []
 
     async def read() -> None:
-        await anyio.wait_all_tasks_blocked()  # the writer waits for room by now
+        await anyio.wait_all_tasks_blocked()  # until the pipe is full and the writer waits
         came.append(await all_of(out))
 
     with anyio.fail_after(GUARD_S):
