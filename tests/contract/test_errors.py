@@ -273,7 +273,7 @@ ABSENT = {
     "import queue; queue.SimpleQueue().get()": "RuntimeError: deadlock: this waits for another thread",
     "import asyncio\nevent = asyncio.Event()\nawait event.wait()": "RuntimeError: deadlock: every task is waiting, and no operation is in flight that could wake one (no tool call, no sleep); look for an Event, Queue or Future that is never set\n  waiting at line 3: await event.wait()",
     "import asyncio\nasync def main(): ...\nawait main()\nasyncio.run(main())": "RuntimeError: asyncio.run() cannot be called from a running event loop: a program with top-level `await` already runs in one, so write `await main()`",
-    "from concurrent.futures import ProcessPoolExecutor as P; P().submit(len, 'a')": "RuntimeError: ProcessPoolExecutor: this sandbox has no threads and no processes, so an executor can only run functions that only return call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items])",
+    "from concurrent.futures import ProcessPoolExecutor as P; P().submit(len, 'a')": "RuntimeError: ProcessPoolExecutor: this sandbox has no threads and no processes, so an executor can only run a function that consists of one call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items])",
 }
 
 

@@ -24,7 +24,7 @@ from codeact_guest import loop, tools, values
 Future = concurrent.futures.Future
 
 _INSTEAD = (
-    "this sandbox has no threads and no processes, so an executor can only run functions that only return "
+    "this sandbox has no threads and no processes, so an executor can only run a function that consists of one "
     "call_tool(…). Write instead: results = await asyncio.gather(*[work(item) for item in items]), where "
     "`async def work(item)` uses `await call_tool_async(name, key=value)` (top-level await is allowed); or a plain loop"
 )

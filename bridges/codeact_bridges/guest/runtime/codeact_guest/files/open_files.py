@@ -18,7 +18,7 @@ FIRST_AHEAD = 64 << 10
 MAX_CLOSED = 32
 """How many closed files may be unreported: the host limits the number of open ones."""
 
-_table: dict[int, "Opened"] = {}
+_table: dict[int, "OpenFile"] = {}
 
 _written: dict[tuple[int, int], int] = {}
 """How often each file was written to, by device and inode: a write invalidates what was read ahead before."""
@@ -37,7 +37,7 @@ def unpacked(text: str) -> bytes:
     return text.encode()[1:] if text.startswith("a") else a2b_base64(memoryview(text.encode())[1:])
 
 
-class Opened:
+class OpenFile:
     """An open file with a position; several descriptor numbers may refer to it."""
 
     def __init__(
@@ -225,13 +225,13 @@ def open_at_host(
         truncate=truncates,
         ahead=FIRST_AHEAD if reads and not writes else 0,
     ).partition("\n")
-    opened = Opened(path, host.from_text(head), unpacked(ahead), reads=reads, writes=writes, appends=appends)
+    opened = OpenFile(path, host.from_text(head), unpacked(ahead), reads=reads, writes=writes, appends=appends)
     if truncates:
         _written[opened.key] = _written.get(opened.key, 0) + 1
     return number_for(opened)
 
 
-def number_for(opened: Opened) -> int:
+def number_for(opened: OpenFile) -> int:
     """Assign a descriptor number to an open file: the lowest free one, as POSIX does."""
     number = 3
     while number in _table:
@@ -241,7 +241,7 @@ def number_for(opened: Opened) -> int:
     return number
 
 
-def of(number: int) -> Opened:
+def of(number: int) -> OpenFile:
     """The open file with this descriptor number."""
     opened = _table.get(number)
     if opened is None:
