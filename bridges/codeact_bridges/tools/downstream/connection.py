@@ -37,6 +37,7 @@ from codeact_bridges.tools.downstream.elicitation import MAX_ROUNDS, capabilitie
 from codeact_bridges.tools.downstream.failure_text import failure_text
 from codeact_bridges.tools.port import ClientRequests, Progress
 from codeact_bridges.tools.transports.streams import CAPABILITIES_KEY
+from codeact_bridges.tools.transports.structured_content import unsealed
 from codeact_bridges.tools.transports.transport import Transport
 from codeact_bridges.values import JsonValue
 
@@ -144,7 +145,7 @@ class Connection:
                 CallToolRequest(params=params), _CALL_ANSWER, tool.server, tool.name, timeout_s, on_progress
             )
             if isinstance(answer, CallToolResult):
-                return answer
+                return unsealed(answer)
             answers, state = await forward_all(answer, tool, client_requests) or None, answer.request_state
             if answers is None:  # no client requests: the server wants the call to be repeated later
                 await anyio.sleep(CALL_AGAIN_PAUSE_S)

@@ -22,6 +22,7 @@ from anyio.lowlevel import checkpoint
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
+from pydantic_core import from_json
 
 from codeact_bridges.system.child_process import ChildProcess, ProcessEnded, spawn
 from codeact_bridges.text import one_line
@@ -181,7 +182,8 @@ class _IncomingMessages(ObjectReceiveStream[SessionMessage | Exception]):
                 raise _FatalMessageError(reason)
             return _error_response(request_id, reason)
         try:
-            message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+            # Not `validate_json`, which builds the result once for each kind of message (70 ms more for 4.5 MB).
+            message = jsonrpc_message_adapter.validate_python(from_json(line, cache_strings="keys"), by_name=False)
         except ValueError:
             self._count_garbage(line)
             # Answer the request that an invalid response belongs to: its caller would else wait until the timeout.

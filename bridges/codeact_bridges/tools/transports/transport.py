@@ -1,8 +1,8 @@
 """One connection to a downstream server, as a target for `mcp.Client`: stdio, streamable HTTP, SSE, or a server in this
 process.
 
-The streams are wrapped (`streams`): that reports the end of the connection, which a session does not expose, and lets
-invalid tool lists be repaired.
+The streams are wrapped (`streams`): that reports the end of the connection, which a session does not expose, repairs
+invalid tool lists, and keeps structured content from the session.
 """
 
 import sys
@@ -25,6 +25,7 @@ from codeact_bridges.tools.transports.mcp_streams import TransportStreams
 from codeact_bridges.tools.transports.server_log import ServerLog
 from codeact_bridges.tools.transports.sse import sse_streams
 from codeact_bridges.tools.transports.streams import DeclaringWriteStream, WatchedReadStream
+from codeact_bridges.tools.transports.structured_content import sealed
 from codeact_bridges.tools.transports.tool_list_repair import with_valid_tools
 
 if sys.platform == "win32":
@@ -74,18 +75,22 @@ class Transport:
     ) -> AsyncGenerator[TransportStreams]:
         try:
             async with transport as (read, write):
-                yield WatchedReadStream(read, self.ended.set, self._with_repaired_tools), DeclaringWriteStream(write)
+                yield WatchedReadStream(read, self.ended.set, self._prepared), DeclaringWriteStream(write)
         finally:
             self.ended.set()
 
-    def _with_repaired_tools(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+    def _prepared(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+        """Prepare a message for the session."""
         if self.protocol is None or isinstance(item, Exception) or not isinstance(item.message, JSONRPCResponse):
             return item
         result = item.message.result
-        if "tools" not in result or "content" in result:
+        if "content" in result:
+            prepared = sealed(result)
+        elif "tools" in result:
+            prepared = with_valid_tools(self._spec.name, result, self.protocol)
+        else:
             return item
-        repaired = dict(with_valid_tools(self._spec.name, result, self.protocol))
-        return SessionMessage(item.message.model_copy(update={"result": repaired}), item.metadata)
+        return SessionMessage(item.message.model_copy(update={"result": dict(prepared)}), item.metadata)
 
     @asynccontextmanager
     async def _http(self, spec: HttpServer) -> AsyncGenerator[TransportStreams]:
