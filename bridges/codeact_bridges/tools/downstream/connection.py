@@ -121,12 +121,14 @@ class Connection:
         on_progress: Progress | None = None,
         client_requests: ClientRequests | None = None,
     ) -> CallToolResult:
-        """Call `tool`. `timeout_s` starts again after each round of client requests.
+        """Call `tool` and return its result, which may have `isError` set.
 
-        Returns: the result, which may have `isError` set.
+        `timeout_s` starts again after each round of client requests.
 
         Raises:
-            CallTimedOut, DownstreamFailed, CallLostError: as their names say.
+            CallTimedOut: no response within `timeout_s`.
+            DownstreamFailed: the server responded with an error, or its client requests cannot be answered.
+            CallLostError: the connection ended first.
         """
         sent = {**arguments, **tool.fixed}
         # The type lists the keys that the SDK defines; others are passed on unchanged.

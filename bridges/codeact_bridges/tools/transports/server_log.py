@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import threading
+from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -118,17 +119,20 @@ class _Writer:
             self._changed.notify()
 
     def _run(self) -> None:
+        handler = _PrivateRotatingFile(self._path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handler = _PrivateRotatingFile(self._path)
             while batch := self._next_batch():
                 for start in range(0, len(batch), MAX_WRITE_BYTES):
                     handler.write(batch[start : start + MAX_WRITE_BYTES])
-                handler.close()  # idle, it holds no descriptor, and a file that was removed is made again
-        except OSError as exc:  # a full disk must not take the server with it
+                handler.close()  # so that it holds no descriptor while idle, and makes a removed file again
+        except OSError as exc:  # a full disk must not stop the server
             log.warning("no longer writing %s: %s", self._path, exc)
             self._close()
             self._buffer.clear()
+        finally:
+            with suppress(OSError):  # what the failed write left in the stream fails again
+                handler.close()
 
     def _next_batch(self) -> bytes:
         """Everything that waits, as soon as something does; empty at the end."""
@@ -155,6 +159,7 @@ class _PrivateRotatingFile(RotatingFileHandler):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=LOG_FILE_BYTES, backupCount=1, encoding="latin-1", delay=True)
+        self._path = path
         self._older = str(path.with_suffix(".old.log"))
         self._owner = threading.get_ident()
 
@@ -164,6 +169,11 @@ class _PrivateRotatingFile(RotatingFileHandler):
 
     def rotation_filename(self, default_name: str) -> str:
         return self._older
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802  # logging's name
+        # A FIFO or a device has no size: Python 3.13 asks for it and fails.
+        is_regular = self._path.is_file() or not self._path.exists()
+        return is_regular and bool(super().shouldRollover(record))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         raise  # noqa: PLE0704  # it is called in the `except` of `emit`; by default the traceback is printed

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -28,8 +29,11 @@ def slow_disk(tmp_path: Path) -> Iterator[Path]:
     """A log file that accepts nothing until a reader opens it: a FIFO."""
     os.mkfifo(path := tmp_path / "hostile.log")
     yield path
-    release = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # lets a thread that still waits in `open` go on
-    os.close(release)
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # lets a thread that still waits in `open` end
+    for thread in threading.enumerate():
+        if thread.name == f"log {path.name}":
+            thread.join(5)
+    os.close(reader)
 
 
 async def test_the_stderr_of_a_real_child_arrives_in_a_file_for_its_owner_only(
