@@ -1,4 +1,4 @@
-"""Foreign text made fit to be shown: bounded, and with nothing invisible in it. Pure; imports nothing of ours.
+"""Make foreign text fit to show: bounded, without invisible characters. Pure; imports nothing of ours.
 
 Downstream servers, web servers and guests choose such text: names, descriptions, error messages, paths. Instructions to
 the model can be hidden in it with control characters, bidirectional overrides or Unicode tags. None of these is

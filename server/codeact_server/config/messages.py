@@ -58,8 +58,7 @@ def sentence(details: ErrorDetails, place: tuple[str | int, ...]) -> str:
 
 def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
     """Return the keys of the model at `place` below the type `annotation`."""
-    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
-        keys = _annotations(annotation)
+    if (keys := _keys_of(annotation)) is not None:
         if not place:
             return list(keys)
         return _keys_at(keys[str(place[0])], place[1:]) if place[0] in keys else []
@@ -67,11 +66,13 @@ def _keys_at(annotation: Any, place: tuple[str | int, ...]) -> list[str]:
     return _keys_at(arguments[-1], place[1:]) if arguments else []
 
 
-def _annotations(model: type) -> dict[str, Any]:
-    """Return the keys of a pydantic model or a dataclass, with the types of their values."""
-    if issubclass(model, BaseModel):
-        return {key: each.annotation for key, each in model.model_fields.items()}
-    return get_type_hints(model)  # without the bounds of `Annotated`
+def _keys_of(annotation: Any) -> dict[str, Any] | None:
+    """Return the keys of a pydantic model or a dataclass with the types of their values; None for other types."""
+    if is_dataclass(annotation):
+        return get_type_hints(annotation)  # without the bounds of `Annotated`
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {key: each.annotation for key, each in annotation.model_fields.items()}
+    return None
 
 
 def nearest_name(name: str, known: Sequence[str], what: str) -> str:

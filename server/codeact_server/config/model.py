@@ -1,4 +1,4 @@
-"""The shape of the configuration: `codeact` as written, and what the process runs with."""
+"""The shape of the configuration: the key `codeact` as written, and the whole configuration as the process uses it."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
@@ -39,7 +39,7 @@ class SharedSettings:
     """`auto`: Hyperlight if a micro-VM can really be started, else Wasmtime. The other values never fall back."""
 
     limits: Annotated[Limits, AfterValidator(_deadlines_agree)] = field(default_factory=Limits)
-    """What one run may use."""
+    """The limits of one run."""
 
     pool: PoolSize = field(default_factory=PoolSize)
     """The number of worker processes."""
