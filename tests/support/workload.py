@@ -1,4 +1,4 @@
-"""The orders workload as plain functions of the standard library, and programs that call them, for `peers.py`."""
+"""The orders workload as plain functions, and programs that call them, for `performance/peers.py`."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Asking a person about one tool call: what is shown, what can be answered. Pure; `runs.py` waits for the answer."""
+"""Asking a person about one tool call: what is shown, what can be answered. Pure; `runs/handle.py` asks."""
 
 import json
 from collections.abc import Mapping
