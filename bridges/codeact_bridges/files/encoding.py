@@ -1,4 +1,4 @@
-"""How files' bytes and `stat` fields cross to the guest and back. The guest's side: `codeact_guest/files/open_files.py`."""
+"""How files' bytes and `stat` fields cross to the guest and back. In the guest: `codeact_guest/files/open_files.py`."""
 
 import json
 from binascii import a2b_base64, b2a_base64
