@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import anyio
 from mcp import Client, StdioServerParameters
-from tool_calls import call
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.tools.bridge import ToolsBridge
@@ -27,6 +26,9 @@ from codeact_bridges.tools.downstream.tool_list import usable
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.protocol.arguments import input_schema
 from codeact_server.protocol.description import describe_execute_code
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from tool_calls import call
 
 SERVER = Path(__file__).parent / "sleeper.py"
 CALLS = 400
