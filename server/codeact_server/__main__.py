@@ -1,4 +1,4 @@
-"""`python -m codeact_server`: the command, where no script is on the path."""
+"""`python -m codeact_server`: the command line, for when its script is not in `PATH`."""
 
 from codeact_server.cli.main import main
 
