@@ -39,7 +39,6 @@ TESTED_ELSEWHERE = {
     "files/open_files": "tests/bridges/files/test_operations.py",
     "files/path_access": "tests/bridges/files/test_operations.py",
     "files/requests": "tests/contract/test_files_hostile.py",
-    "files/safe_open": "tests/security/files",
     "modules/bridge": "tests/contract/test_packages.py",
     "modules/extension_check": "tests/bridges/modules/test_packages.py",
     # Against servers that lie, stall and flood.
@@ -65,7 +64,6 @@ TESTED_ELSEWHERE = {
     "tools/spec": "tests/server/config/test_server_settings.py",
     "tools/transports/sse": "tests/bridges/tools/transports/test_http.py",
     "tools/transports/streams": "tests/bridges/tools/transports/test_stdio.py",
-    "tools/transports/tool_list_repair": "tests/bridges/tools/downstream/test_hostile_servers.py",
     "tools/transports/transport": "tests/bridges/tools/downstream/test_server.py",
     # Commands are run as their users run them.
     "cli/demo": "tests/e2e/test_commands.py",
@@ -75,7 +73,6 @@ TESTED_ELSEWHERE = {
     "cli/serve": "tests/e2e",
     "cli/terminal": "tests/e2e/test_commands.py",
     "cli/tools": "tests/e2e/test_commands.py",
-    "config/jsonc": "tests/server/config/test_document.py",
     "config/messages": "tests/server/config/test_load.py",
     "observability/audit_record": "tests/server/observability/test_audit_log.py",
     "protocol/client": "tests/server/protocol",
