@@ -39,7 +39,11 @@ def serve_rows() -> None:
         "structured": f'{{"content":[],"structuredContent":{structured}}}',
         "both": f'{{"content":{text},"structuredContent":{structured}}}',
     }
-    info = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "r", "version": "0"}}
+    info: dict[str, Any] = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "r", "version": "0"},
+    }
     for line in sys.stdin:
         message: dict[str, Any] = json.loads(line)
         if "id" not in message:
