@@ -294,7 +294,7 @@ FIXED = {
     "Values and images that one run may `display`": guest_host.MAX_DISPLAYED,
     "Operations of one run that were started and not awaited": async_operations.MAX_IN_FLIGHT,
     "Stored results at once": result_store.MAX_STORED,
-    "Questions of downstream servers to a client in one run": handle.MAX_CLIENT_REQUESTS,
+    "Requests of downstream servers to a client in one run": handle.MAX_CLIENT_REQUESTS,
     "Files that one run may have open": open_files.MAX_OPEN,
     "Changed files that a result names": changed_files.MAX_FILES,
     "Bytes of a text file that come with the result as content": changed_files.MAX_TEXT_BYTES,
