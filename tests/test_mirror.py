@@ -56,7 +56,6 @@ TESTED_ELSEWHERE = {
     "sandbox/worker/main": "tests/bridges/sandbox/test_worker_process.py",
     "sandbox/worker/seccomp": "tests/bridges/sandbox/worker/test_hardening.py",
     "sandbox/worker/wasmtime_engine": "tests/contract",
-    "system/child_process": "tests/bridges/sandbox/test_worker_process.py",
     "tools/catalog/search": "tests/bridges/tools/catalog/test_catalog.py",
     "tools/downstream/connection": "tests/bridges/tools/downstream/test_server.py",
     "tools/downstream/failure_text": "tests/bridges/tools/downstream/test_hostile_servers.py",

@@ -34,7 +34,7 @@ def test_regular_expressions_of_a_schema_are_not_evaluated(schema: dict[str, Any
 
 
 def test_names_that_only_a_pattern_could_allow_are_not_refused() -> None:
-    schema = {"patternProperties": {"^x-": {}}, "additionalProperties": False}
+    schema: dict[str, Any] = {"patternProperties": {"^x-": {}}, "additionalProperties": False}
 
     assert messages(schema, {"x-a": 1}) == []
 
@@ -46,7 +46,7 @@ def test_a_reference_to_elsewhere_is_not_followed(ref: str) -> None:
 
 
 def test_references_that_branch_are_followed_for_a_number_of_steps() -> None:
-    schema = {
+    schema: dict[str, Any] = {
         "properties": {"a": {"$ref": "#/$defs/0"}},
         "$defs": {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)} | {"40": {}},
     }
