@@ -1,4 +1,7 @@
-"""Tests mirror the source: `a/b.py` has `a/test_b.py`. The exceptions are listed, each with its reason."""
+"""Tests mirror the source: a module in a room has a test file `test_` and its name in the same room of the tests.
+
+The exceptions are listed, each with its reason.
+"""
 
 from pathlib import Path
 
