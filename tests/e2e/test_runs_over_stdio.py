@@ -46,7 +46,7 @@ async def test_a_client_that_cannot_ask_is_refused(served: Served, era: Era) -> 
             failed, text = await execute(client, "call_tool('shop.drop', item=1)")
 
     assert failed
-    assert "this client cannot ask anybody" in text
+    assert "this client cannot ask its user" in text
     assert text.splitlines()[-2:] == [
         "None of them changed anything. The whole program can be run again.",
         "Calls that were not allowed will be refused again, unless the user allows them.",

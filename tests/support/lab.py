@@ -27,7 +27,7 @@ from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings,
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.values import RunResult, Value
+from codeact_bridges.values import ResultLink, RunResult, Value
 
 GUARD_S = 60
 """Time limit of one run."""
@@ -65,7 +65,7 @@ class Lab:
         handle.observers += [observer] if observer is not None else []
         with anyio.fail_after(GUARD_S):
             result = await run_program(handle, workers or self.pool, bridges, limits)
-        return shortened(result, limits.output_bytes, lambda *_: None)
+        return shortened(result, limits.output_bytes, store_nothing)
 
     async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:
         """The value of a program, which must be JSON."""
@@ -87,6 +87,11 @@ class Lab:
         result = await self.run(code, tools, **options)
         assert result.failure is None, result.failure.message
         return stdout(result)
+
+
+def store_nothing(what: str, mime_type: str, text: str) -> ResultLink | None:
+    """Stores nothing, so that what is too long is cut and gone. See `StoreResult`."""
+    return None
 
 
 def stdout(result: RunResult) -> str:

@@ -1,4 +1,4 @@
-"""Who decides about single tool calls: the operator's policy, then a person, and what that person has said before."""
+"""Decides about single tool calls: by the operator's policy, then by a person's earlier answers, then by asking."""
 
 from typing import Literal, TypeAlias
 
@@ -9,11 +9,11 @@ from codeact_bridges.approval.request import ApprovalRequest, Approver
 from codeact_bridges.errors import ToolDenied
 
 ApprovalReason: TypeAlias = Literal["once", "run", "session", "allowed before", "unattended"]
-"""Why a call that had to be asked for may be made: what the person said, or that nobody could be asked."""
+"""Why a call that needs approval may be made: a person's answer, or the policy for clients that cannot ask."""
 
 
 class ApprovalGate:
-    """One run's view of it. Asks one question at a time, and does not ask again what a person has just allowed."""
+    """The decisions of one run. It asks one question at a time, and does not ask again about a tool just allowed."""
 
     def __init__(self, policy: Policy, of_client: Grants, approver: Approver) -> None:
         """`of_client` are the permissions that hold until the client closes."""
@@ -22,10 +22,10 @@ class ApprovalGate:
         self._one_at_a_time = anyio.Lock()
 
     def must_ask(self, tool: ToolFacts) -> str | None:
-        """None where the call may be made; else why a person has to be asked.
+        """Return why a person must be asked before the call; None if the call may be made.
 
         Raises:
-            ToolDenied: the policy says no.
+            ToolDenied: the policy denies the call.
         """
         decision = self._policy.decide(tool)
         match decision.action:
@@ -36,37 +36,37 @@ class ApprovalGate:
             case "ask":
                 return decision.reason
 
-    async def ask(self, question: ApprovalRequest) -> ApprovalReason:
-        """Return when the call may be made, and why.
+    async def ask(self, request: ApprovalRequest) -> ApprovalReason:
+        """Return why the call may be made, once it may.
 
         Raises:
-            ToolDenied: a person said no, did not answer in time, or cannot be asked.
+            ToolDenied: a person said no or did not answer in time, or nobody can be asked.
         """
-        if self._granted(question.full_name):
+        if self._granted(request.full_name):
             return "allowed before"
         async with self._one_at_a_time:
-            if self._granted(question.full_name):
+            if self._granted(request.full_name):
                 return "allowed before"
-            answer = await self._approver.ask(question)
+            answer = await self._approver.ask(request)
             match answer:
                 case "once":
                     return answer
                 case "run":
-                    self._of_run.allow(question.full_name)
+                    self._of_run.allow(request.full_name)
                     return answer
                 case "session":
-                    self._of_client.allow(question.full_name)
+                    self._of_client.allow(request.full_name)
                     return answer
                 case "no":
-                    raise ToolDenied(question.server, question.tool, "the user said no, or did not answer in time")
+                    raise ToolDenied(request.server, request.tool, "the user said no, or did not answer in time")
                 case None if self._policy.unattended == "allow":
                     return "unattended"
                 case None:
-                    said = (
-                        f"it has to be asked for ({question.reason}), and this client cannot ask anybody "
+                    reason = (
+                        f"it needs approval ({request.reason}), and this client cannot ask its user "
                         "(settings codeact.policy.rules and codeact.policy.unattended)"
                     )
-                    raise ToolDenied(question.server, question.tool, said)
+                    raise ToolDenied(request.server, request.tool, reason)
 
     def _granted(self, full_name: str) -> bool:
         return self._of_run.covers(full_name) or self._of_client.covers(full_name)

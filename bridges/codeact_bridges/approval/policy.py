@@ -1,7 +1,7 @@
-"""Which tool calls are allowed, asked for, or denied. Pure: rules in, a decision out.
+"""Which tool calls are allowed, need approval, or are denied. Pure: rules in, a decision out.
 
-The rules stand in an order and the first that fits decides. Where none fits, what a tool says of itself does:
-destructive ones are asked for, read-only ones allowed, and the rest follows the default.
+The first rule that matches decides. If none does, the tool's own hints decide: destructive tools need approval,
+read-only tools are allowed, and all others follow the default.
 """
 
 import re
@@ -20,7 +20,7 @@ Hint: TypeAlias = Literal["read_only", "destructive", "idempotent", "open_world"
 
 
 class ToolFacts(Protocol):
-    """What the policy looks at."""
+    """The facts about a tool on which the policy decides."""
 
     @property
     def full_name(self) -> str: ...
@@ -28,7 +28,7 @@ class ToolFacts(Protocol):
     def read_only(self) -> bool: ...
     @property
     def destructive(self) -> bool:
-        """True only where the server says so itself; MCP's default of `destructiveHint` would make it every tool."""
+        """True only if the server says so. By MCP's default of `destructiveHint`, every tool would be destructive."""
         ...
 
     @property
@@ -38,18 +38,18 @@ class ToolFacts(Protocol):
 
 
 class ToolRule(BaseModel, extra="forbid", frozen=True):
-    """One rule (`[[codeact.policy.rules]]`). One with both a pattern and a hint fits where both do."""
+    """One rule (`[[codeact.policy.rules]]`). If it has a pattern and a hint, both must match."""
 
     tool: str | None = Field(default=None, min_length=1, max_length=300)
-    """A pattern over `server.tool`: `*`, `?` and `[…]`; `-` and `_` are the same."""
+    """A pattern for `server.tool`: `*`, `?` and `[…]`; `-` and `_` are the same."""
 
     hint: Hint | None = None
-    """What the tool says of itself."""
+    """A hint that the tool must have."""
 
     action: Action
 
     @model_validator(mode="after")
-    def _says_something(self) -> "ToolRule":
+    def _has_a_condition(self) -> "ToolRule":
         if self.tool is None and self.hint is None:
             raise ValueError("a rule needs a tool pattern or a hint; for all tools set policy.default or tool = '*'")
         if self.tool is not None and "." not in self.tool and self.tool.strip("*"):
@@ -76,16 +76,16 @@ class Policy(BaseModel, extra="forbid", frozen=True):
     rules: tuple[ToolRule, ...] = Field(default=(), max_length=1_000)
 
     default: Action = "allow"
-    """For a tool that no rule fits and that does not say whether it is read-only or destructive."""
+    """For tools that no rule matches and that are neither marked read-only nor destructive."""
 
     unattended: Literal["allow", "deny"] = "deny"
-    """What becomes of `ask` where the client cannot ask anybody."""
+    """What `ask` does if the client cannot ask its user."""
 
     ask_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
-    """Seconds a person has to answer; then it is a no. The program's deadline stands still meanwhile."""
+    """Seconds a person has to answer; after that, the answer is no. The program's deadline is paused meanwhile."""
 
     def decide(self, tool: ToolFacts) -> "PolicyDecision":
-        """The action for `tool`, and what it rests on."""
+        """Return the action for `tool`, and the rule or hint behind it."""
         for rule in self.rules:
             if rule.fits(tool):
                 return PolicyDecision(rule.action, f"policy.rules: {rule}")
@@ -98,7 +98,7 @@ class Policy(BaseModel, extra="forbid", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
-    """What the policy says to one tool."""
+    """The policy's decision about one tool."""
 
     action: Action
     reason: str
@@ -106,17 +106,17 @@ class PolicyDecision:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What programs can do under a policy, from which the one tool's annotations follow."""
+    """What programs can do under a policy. The annotations of `execute_code` follow from it."""
 
     read_only: bool
-    """Every tool that could be called says that it only reads."""
+    """Every callable tool is marked read-only."""
     destructive: bool
-    """Some tool that is called without asking may destroy."""
+    """Some tool that needs no approval may be destructive."""
     open_world: bool
 
 
 def reach(policy: Policy, tools: Iterable[ToolFacts], *, writes: bool = False, network: bool = False) -> Reach:
-    """The reach of a program that may call `tools`. `writes`: it may write files; `network`: it may reach hosts."""
+    """Return the reach of programs that may call `tools`, write files (`writes`), or reach hosts (`network`)."""
     callable_: Sequence[tuple[ToolFacts, Action]] = [
         (tool, decision.action) for tool in tools if (decision := policy.decide(tool)).action != "deny"
     ]
@@ -129,7 +129,7 @@ def reach(policy: Policy, tools: Iterable[ToolFacts], *, writes: bool = False, n
 
 @dataclass(slots=True)
 class Grants:
-    """What a person has allowed for longer than one call."""
+    """The tools that a person has allowed for longer than one call."""
 
     _tools: set[str] = field(default_factory=set[str])
 

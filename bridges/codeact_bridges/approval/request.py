@@ -1,4 +1,4 @@
-"""Asking a person about one tool call: what is shown, what can be answered. Pure; `runs/handle.py` asks."""
+"""The question to a person about one tool call: what it shows, and the possible answers. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -11,42 +11,42 @@ from codeact_bridges.text import cut_text, one_line
 from codeact_bridges.values import JsonValue
 
 ApprovalChoice: TypeAlias = Literal["once", "run", "session", "no"]
-"""Yes to this call, to this tool for the rest of the run, to this tool for as long as the client stays; or no."""
+"""Yes to this call, to this tool for the rest of the run, to this tool until the client closes; or no."""
 
 MAX_ARGUMENTS_BYTES = 2_000
 MAX_VALUE_BYTES = 300
 MAX_VALUE_CHARS = 12_000
-"""Of one text, that are searched for secrets."""
+"""The beginning of one text that is searched for secrets."""
 MAX_KEY_BYTES = 100
 MAX_LINE_BYTES = 200
 MAX_DEPTH = 6
 MAX_KEYS = 50
 MAX_ITEMS = 20
 MAX_DIGITS = 40
-MAX_LOOKED_AT = 20_000
-"""Characters and values of all arguments that are looked at, to show `MAX_ARGUMENTS_BYTES` of them."""
+MAX_EXAMINED = 20_000
+"""Characters and values of all arguments that are examined, to show `MAX_ARGUMENTS_BYTES` of them."""
 MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """May this call be made?"""
+    """Asks whether a call may be made."""
 
     server: str
     tool: str
     arguments: str
-    """As JSON, bounded; the values of what looks like a secret are masked."""
+    """JSON text, bounded; values that look like secrets are masked."""
     line: str
-    """The program's line that makes the call, as `12: call_tool(…)`; empty where it is not known."""
+    """The program's line that makes the call, as `12: call_tool(…)`; empty if it is not known."""
     reason: str
-    """Why somebody is asked."""
+    """Why the call needs approval."""
 
     @property
     def full_name(self) -> str:
         return f"{self.server}.{self.tool}"
 
     def text(self) -> str:
-        """The whole question, for a person."""
+        """Return the whole question, for a person."""
         lines = [f"A program wants to call {one_line(self.full_name, MAX_NAME)} with", self.arguments]
         if self.line:
             lines.append(f"in its line {self.line}")
@@ -54,30 +54,30 @@ class ApprovalRequest:
 
 
 class Approver(Protocol):
-    """Puts a question to the person behind a run."""
+    """Asks the person behind a run."""
 
-    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
-        """The answer; None where nobody can be asked."""
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
+        """Return the person's answer. None: nobody can be asked."""
         ...
 
 
 def approval_request(
     server: str, tool: str, arguments: Mapping[str, JsonValue], *, code: str, line: int | None, reason: str
 ) -> ApprovalRequest:
-    """The question about a call. `line` is the guest's word, so it only picks a line of the program that we hold."""
+    """Return the question about a call. The guest claims `line`, so it only selects a line of the code that we hold."""
     # In ASCII, so that no character can turn the text around or look like another.
-    shown = json.dumps(_Shower().shown(dict(arguments), 0), ensure_ascii=True, indent=1)
+    shown = json.dumps(_Preview().of(dict(arguments), 0), ensure_ascii=True, indent=1)
     return ApprovalRequest(server, tool, _bounded(shown, MAX_ARGUMENTS_BYTES), _line(code, line), reason)
 
 
-class _Shower:
-    """Takes the beginning of arguments, without their secrets."""
+class _Preview:
+    """Shortens arguments, and masks their secrets."""
 
     def __init__(self) -> None:
-        self._left = MAX_LOOKED_AT
+        self._left = MAX_EXAMINED
 
-    def shown(self, value: JsonValue, depth: int) -> JsonValue:
-        """As much of `value` as there is room for; in full only where nothing stands in for the rest."""
+    def of(self, value: JsonValue, depth: int) -> JsonValue:
+        """Return as much of `value` as there is room for. What is left out is marked with an ellipsis."""
         self._left -= 1
         if self._left <= 0:
             return "…"
@@ -88,19 +88,19 @@ class _Shower:
                 first = list(islice(value.items(), MAX_KEYS))
                 shown = {
                     _bounded(key[:MAX_VALUE_CHARS], MAX_KEY_BYTES, len(key)): (
-                        MASKED if is_secret(key, item) else self.shown(item, depth + 1)
+                        MASKED if is_secret(key, item) else self.of(item, depth + 1)
                     )
                     for key, item in first
                 }
                 return shown | ({"…": f"{len(value) - MAX_KEYS:,} more"} if len(value) > MAX_KEYS else {})
             case list():
                 more: list[JsonValue] = [f"… {len(value) - MAX_ITEMS:,} more"] if len(value) > MAX_ITEMS else []
-                return [self.shown(item, depth + 1) for item in value[:MAX_ITEMS]] + more
+                return [self.of(item, depth + 1) for item in value[:MAX_ITEMS]] + more
             case str():
-                looked_at = value[: min(MAX_VALUE_CHARS, self._left)]
-                self._left -= len(looked_at)
-                # Masked before it is cut, or half a secret could be shown that is not recognised any more.
-                return _bounded(without_secrets(looked_at), MAX_VALUE_BYTES, len(value))
+                examined = value[: min(MAX_VALUE_CHARS, self._left)]
+                self._left -= len(examined)
+                # Mask first, then cut: half a secret would not be recognised, and be shown.
+                return _bounded(without_secrets(examined), MAX_VALUE_BYTES, len(value))
             case int() if abs(value) >= 10**MAX_DIGITS:
                 return f"… a number of about {value.bit_length() * 3 // 10:,} digits"
             case _:
@@ -108,10 +108,10 @@ class _Shower:
 
 
 def _bounded(text: str, limit_bytes: int, whole: int | None = None) -> str:
-    """The beginning of `text`, and if that is not all, how long the whole is."""
-    kept, _ = cut_text(text, limit_bytes)
+    """Return the beginning of `text`, and the length of the whole if that is longer."""
+    short, _ = cut_text(text, limit_bytes)
     whole = len(text) if whole is None else whole
-    return kept if len(kept) == len(text) else f"{kept}… ({whole:,} characters in all)"
+    return short if len(short) == len(text) else f"{short}… ({whole:,} characters in all)"
 
 
 def _line(code: str, line: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What a guest may ask, parsed once: JSON text in, a frozen value out, or `BadGuestCall`.
+"""What a guest may request of its host, parsed once: JSON text in, a frozen value out, or `BadGuestCall`.
 
 The other side is `guest/runtime`.
 """
@@ -14,7 +14,7 @@ from codeact_bridges.errors import BadGuestCall
 from codeact_bridges.values import ValueForm
 
 MAX_VALUES = 500_000
-"""Of one message, counted by its brackets and commas: a million take a second and 100 MB to read."""
+"""Values in one message, counted by its brackets and commas: a million take a second and 100 MB to parse."""
 
 
 class _Call(BaseModel):
@@ -29,7 +29,7 @@ class CallTool(_Call):
     tool: Annotated[str, Field(max_length=1_000)]
     arguments: dict[str, JsonValue]
     line: int | None = None
-    """The program's line that makes the call: the guest's word, only ever shown."""
+    """The program's line that makes the call, as the guest claims. It is shown, and never trusted."""
 
 
 class ReadResource(_Call):
@@ -136,7 +136,7 @@ class Outcome(BaseModel, extra="forbid", frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """`async.submit`: an operation to be begun now and asked about later."""
+    """`async.submit`: an operation to start now, whose end is fetched later."""
 
     id: int
     operation: str
@@ -145,7 +145,7 @@ class Submit:
 
 
 def parse_submit(text: str) -> Submit:
-    """`ID OPERATION`, a line feed, the operation's arguments; so large ones are parsed once.
+    """Parse `ID OPERATION`, a line feed and the operation's arguments, which stay text so that they are parsed once.
 
     Raises:
         BadGuestCall: it is not of that form.
@@ -189,13 +189,13 @@ def _has_infinite(value: JsonValue) -> bool:
 
 
 def parse(model: type[_CallT], operation: str, text: str) -> _CallT:
-    """The operation's arguments.
+    """Parse an operation's arguments.
 
     Raises:
-        BadGuestCall: they are not of the model's form; names the first that is not.
+        BadGuestCall: they do not have the model's form; it names the first mistake.
     """
     if len(text) > MAX_VALUES and sum(map(text.count, "[{,")) > MAX_VALUES:
-        raise BadGuestCall(f"{operation}: over {MAX_VALUES:,} values in one message; send fewer, or as one text")
+        raise BadGuestCall(f"{operation}: over {MAX_VALUES:,} values in one message; send fewer, or one text")
     try:
         return model.model_validate_json(text)
     except ValidationError as exc:

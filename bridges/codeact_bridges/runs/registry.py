@@ -19,6 +19,7 @@ import anyio.abc
 
 from codeact_bridges.errors import TooBusy, UnknownRun
 from codeact_bridges.runs.handle import RunHandle
+from codeact_bridges.system.task_groups import every
 from codeact_bridges.values import Failure, RunResult
 
 log = logging.getLogger(__name__)
@@ -91,12 +92,6 @@ class RunRegistry:
         """Forget a run whose result was handed over."""
         self._runs.pop(handle.id, None)
 
-    async def sweep(self) -> None:
-        """Call `tidy` every `SWEEP_S` seconds, for ever."""
-        while True:
-            await anyio.sleep(SWEEP_S)
-            self.tidy(anyio.current_time())
-
     def tidy(self, now: float) -> None:
         """Stop abandoned runs, and forget finished ones that nobody fetched."""
         for handle in list(self):
@@ -142,7 +137,7 @@ async def open_run_registry(retention: RunRetention) -> AsyncGenerator[RunRegist
     """Provide a registry, whose runs all end with the block."""
     async with anyio.create_task_group() as tasks:
         runs = RunRegistry(tasks, retention)
-        tasks.start_soon(runs.sweep)
+        tasks.start_soon(every, SWEEP_S, runs.tidy)
         try:
             yield runs
         finally:

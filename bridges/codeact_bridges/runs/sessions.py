@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from codeact_bridges.bridge import Bridge, OpenBridge, Usage
 from codeact_bridges.errors import GuestDied, SandboxError, SessionLost, TooBusy
 from codeact_bridges.sandbox.port import Worker
+from codeact_bridges.system.task_groups import every
 
 log = logging.getLogger(__name__)
 
@@ -184,12 +185,6 @@ class Sessions:
                 if session.lost is not None:
                     self._forget(session)
 
-    async def sweep(self) -> None:
-        """Call `tidy` every `SWEEP_S` seconds, for ever."""
-        while True:
-            await anyio.sleep(SWEEP_S)
-            self.tidy(anyio.current_time())
-
     def tidy(self, now: float) -> None:
         """End the sessions that have been idle for too long."""
         for session in list(self._sessions.values()):
@@ -280,7 +275,7 @@ async def open_sessions(
     """Provide sessions, which all end with the block. `launch` starts their sandboxes."""
     async with anyio.create_task_group() as tasks:
         sessions = Sessions(tasks, limits, launch, configured)
-        tasks.start_soon(sessions.sweep)
+        tasks.start_soon(every, SWEEP_S, sessions.tidy)
         try:
             yield sessions
         finally:

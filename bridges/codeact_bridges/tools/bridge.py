@@ -1,7 +1,7 @@
 """The tools bridge: all downstream servers together, as one catalog and one way to call.
 
-Starts every server in the background when entered, and closes all of them, side by side, when left. What a program
-asks for while servers are still starting waits for those that could have the answer, and for no others.
+Entering it starts every server in the background; leaving it closes all of them side by side. While servers are
+starting, a request waits only for the servers that could answer it.
 """
 
 import logging
@@ -28,16 +28,16 @@ from codeact_bridges.values import JsonValue, ToolValue
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 4.0
-"""For all servers together: each is done in 3 s, by force. Our own process has 5 s from SIGTERM to its end."""
+"""For all servers together: each is closed within 3 s, by force. Our own process has 5 s from SIGTERM to its end."""
 
 MAX_NAMED_FAILURES = 3
 
 DISCOVERY_PATIENCE_S = 5.0
-"""How long a search or a list waits for servers that are still starting. Then it answers with what there is."""
+"""How long a search or a list waits for servers that are starting. Then it answers with the tools that are known."""
 
 
 class ToolsBridge:
-    """The downstream servers. Enter it in the task that leaves it; call it from any."""
+    """The downstream servers. Enter and leave it in one task; call it from any."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class ToolsBridge:
         secret_store: SecretStore | None = None,
         result_limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
-        """Without these nothing is written down.
+        """Set up the servers. Without the directories, nothing is written to disk.
 
         Args:
-            log_dir: gets one bounded file for what each server writes to stderr and logs.
-            state_dir: gets a file of the shapes that tools were seen to return.
-            keeper: has the access to servers that somebody logged in to.
+            log_dir: gets one bounded file for each server: its stderr and its log messages.
+            state_dir: gets a file of the shapes of results that tools have returned.
+            secret_store: holds the access tokens to servers that a user has signed in to.
         """
         credentials = Credentials(secret_store)
         self._downstreams = {
@@ -90,25 +90,25 @@ class ToolsBridge:
             log.warning("still closing after %s s, given up: %s", CLOSE_TIMEOUT_S, ", ".join(slow))
         self._task_group.cancel_scope.cancel()
         self._shapes.write()
-        # Not told of the block's own exception, which it would wrap in a group: it belongs to the caller as it is.
+        # Without the block's own exception, which it would wrap in a group: the caller gets that one as it is.
         await self._task_group.__aexit__(None, None, None)
 
     @property
     def catalog(self) -> Catalog:
-        """What may be called now. A new one whenever a list of tools changes."""
+        """The tools that may be called now. A new object after each change of a server's list."""
         return self._catalog
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The servers that failed before they told of any tool, in the operator's order."""
+        """The servers that failed before they listed a tool, in the operator's order."""
         return tuple(name for name, downstream in self._downstreams.items() if downstream.never_worked)
 
     def statuses(self) -> tuple[ServerStatus, ...]:
-        """How each server is doing, in the operator's order."""
+        """The state of each server, in the operator's order."""
         return tuple(downstream.status for downstream in self._downstreams.values())
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each change of `catalog` or of `failed`. Returns what ends it."""
+        """Call `callback` after each change of `catalog` or of `failed`. Returns the function that unsubscribes it."""
         key = object()
         self._subscribers[key] = callback
 
@@ -118,11 +118,11 @@ class ToolsBridge:
         return unsubscribe
 
     async def wait_settled(self, timeout: float | None = None) -> bool:
-        """Wait until every server is ready or has failed. False if `timeout` seconds were not enough."""
+        """Wait until every server is ready or has failed. False: `timeout` seconds were not enough."""
         return await self._wait_for(self._downstreams.values(), timeout)
 
     def start_lazy_servers(self) -> None:
-        """Start the servers that wait until somebody asks for them."""
+        """Start the servers that start on first use."""
         for downstream in self._downstreams.values():
             downstream.start()
 
@@ -148,47 +148,47 @@ class ToolsBridge:
         return value
 
     async def read_resource(self, server: str, uri: str) -> ToolValue:
-        """What a link leads to: the resource `uri` of `server`. The caller sees to it that the link was given."""
+        """Read the resource `uri` of `server`. The caller checks that the run was given this link."""
         if (downstream := self._downstreams.get(server)) is None:
             raise UnknownTool("", server[:200], "there is no such server")
         return unwrap_resource(server, uri, await downstream.read(uri), self._result_limit_bytes)
 
     async def search(self, query: str, server: str | None = None, limit: int = 10) -> Rows:
-        """The tools that fit `query`, best first: objects with `name`, `signature` and `summary`.
+        """Return the tools that match `query`, best first: objects with `name`, `signature` and `summary`.
 
-        Raises `DownstreamFailed` if `server` has none to search because it failed. Others that failed are left out.
+        Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
         await self._discover(server)
         rows = [_row(tool) for tool in self._catalog.search(query, server, limit)]
         if not rows and server is not None:
-            self._check_it_told(server)
+            self._raise_if_failed(server)
         return rows
 
     async def describe(self, name: str) -> str:
-        """Signature, what it returns, and the description of the tool `name`."""
+        """Return the signature, the shape of the result, and the description of the tool `name`."""
         tool = await self._find(name)
         seen = self._shapes.shape(tool)
         return self._catalog.describe(tool.full_name, str(seen) if seen else None)
 
     async def list(self, server: str | None = None) -> Rows:
-        """All tools, or those of one server: objects with `name`, `signature` and `summary`.
+        """Return all tools, or those of one server: objects with `name`, `signature` and `summary`.
 
-        Raises `DownstreamFailed` if `server` has none to show because it failed. Others that failed are left out.
+        Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
         await self._discover(server)
         rows = [_row(tool) for tool in self._catalog.of_server(server)]
         if not rows and server is not None:
-            self._check_it_told(server)
+            self._raise_if_failed(server)
         return rows
 
-    def _check_it_told(self, server: str) -> None:
-        """Raise `DownstreamFailed` if `server` is one that has not told of its tools, for what is then no list."""
+    def _raise_if_failed(self, server: str) -> None:
+        """Raise `DownstreamFailed` if `server` has no tools because it failed: an empty list would mislead."""
         for downstream in self._named(server) if named_server(server, self._downstreams) is not None else ():
             if (reason := downstream.why_no_tools()) is not None:
                 raise DownstreamFailed("", downstream.spec.name, reason)
 
     async def _find(self, name: str) -> CatalogTool:
-        """The tool called `name`; if there is none yet, after those servers have settled that could have it."""
+        """Find the tool `name`. If it is not known yet, wait for the servers that could have it."""
         try:
             return self._catalog.resolve(name)
         except UnknownTool:
@@ -208,14 +208,14 @@ class ToolsBridge:
             raise UnknownTool(exc.server, exc.tool, f"{exc.reason}. Not asked, because they failed: {missing}") from exc
 
     async def _discover(self, server: str | None) -> None:
-        """Have the servers that are asked about tell of their tools, as far as they do so soon."""
-        asked = tuple(self._named(server))
-        for downstream in asked:
+        """Wait for the tool lists of `server` or of all servers, for at most `DISCOVERY_PATIENCE_S`."""
+        wanted = tuple(self._named(server))
+        for downstream in wanted:
             if server is None:
                 downstream.start()
             else:
                 downstream.retry_now()
-        await self._wait_for(asked, DISCOVERY_PATIENCE_S)
+        await self._wait_for(wanted, DISCOVERY_PATIENCE_S)
 
     def _named(self, server: str | None) -> Iterable[DownstreamServer]:
         known = None if server is None else named_server(server, self._downstreams)
@@ -226,14 +226,14 @@ class ToolsBridge:
         return [one for one in downstreams if one.never_worked]
 
     async def _wait_for(self, downstreams: Iterable[DownstreamServer], timeout: float | None) -> bool:
-        """Wait until none of them is starting. Each start is bounded, so this is too."""
+        """Wait until none of them is starting. Each start is bounded, so this is bounded, too."""
         with anyio.move_on_after(timeout) as scope:
             for downstream in downstreams:
                 await downstream.settled()
         return not scope.cancelled_caught
 
     def _changed(self) -> None:
-        """Some server is doing differently. Make a new catalog if that is about its tools."""
+        """A server has changed its state: make a new catalog if its tools have changed."""
         listed, failed = tuple(downstream.tools for downstream in self._downstreams.values()), self.failed
         same = all(now is before for now, before in zip(listed, self._listed, strict=True))
         if same and failed == self._failed_before:

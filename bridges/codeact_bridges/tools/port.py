@@ -8,7 +8,7 @@ from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.values import JsonValue, ToolValue
 
 ClientRequestKind: TypeAlias = Literal["form", "url", "sampling", "roots"]
-"""A form for the user to fill in, an address to visit, a text from the client's model, the client's roots."""
+"""A form for the user, an address to visit, a text from the client's model, the client's roots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +81,23 @@ class ToolsPort(Protocol):
         ...
 
     async def read_resource(self, server: str, uri: str) -> ToolValue:
-        """What a link leads to: the resource `uri` of `server`. The caller sees to it that the link was given."""
+        """Read the resource `uri` of `server`. The caller checks that the run was given this link."""
         ...
 
     async def search(self, query: str, server: str | None = None, limit: int = 10) -> Rows:
-        """The tools that fit `query`, best first: objects with `name`, `signature` and `summary`.
+        """Return the tools that match `query`, best first: objects with `name`, `signature` and `summary`.
 
-        Raises `DownstreamFailed` if `server` has none to search because it failed. Others that failed are left out.
+        Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
         ...
 
     async def describe(self, name: str) -> str:
-        """Signature, what it returns, and the description of the tool `name`."""
+        """Return the signature, the shape of the result, and the description of the tool `name`."""
         ...
 
     async def list(self, server: str | None = None) -> Rows:
-        """All tools, or those of one server: objects with `name`, `signature` and `summary`.
+        """Return all tools, or those of one server: objects with `name`, `signature` and `summary`.
 
-        Raises `DownstreamFailed` if `server` has none to show because it failed. Others that failed are left out.
+        Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
         ...

@@ -29,8 +29,8 @@ class Person:
     at_once: int = 0
     most_at_once: int = 0
 
-    async def ask(self, question: ApprovalRequest) -> ApprovalChoice | None:
-        self.asked.append(question.full_name)
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
+        self.asked.append(request.full_name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await anyio.lowlevel.checkpoint()
@@ -87,7 +87,7 @@ async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
 
 async def test_if_nobody_can_be_asked_the_policy_decides() -> None:
     approver = Person([None])
-    with pytest.raises(ToolDenied, match="this client cannot ask anybody"):
+    with pytest.raises(ToolDenied, match="this client cannot ask its user"):
         await ApprovalGate(Policy(), Grants(), approver).ask(about(DROP))
 
     assert await ApprovalGate(Policy(unattended="allow"), Grants(), approver).ask(about(DROP)) == "unattended"

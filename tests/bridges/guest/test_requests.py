@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from codeact_bridges.errors import BadGuestCall
 from codeact_bridges.guest import requests
+from codeact_bridges.values import JsonValue
 
 MODELS: list[type[BaseModel]] = [
     requests.CallTool, requests.SearchTools, requests.DescribeTool, requests.ListTools, requests.Sleep, requests.Wait,
@@ -69,14 +70,14 @@ def test_a_submission_without_a_number_is_refused(text: str) -> None:
         requests.parse_submit(text)
 
 
-def is_finite(value: Any) -> bool:
+def is_finite(value: JsonValue) -> bool:
     match value:
         case float():
             return math.isfinite(value)
         case list():
-            return all(map(is_finite, value))
+            return all(is_finite(each) for each in value)
         case dict():
-            return all(map(is_finite, value.values()))
+            return all(is_finite(each) for each in value.values())
         case _:
             return True
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from lab import store_nothing
 
 from codeact_bridges.bridge import Handler, Usage
 from codeact_bridges.errors import BadGuestCall
@@ -145,7 +146,7 @@ def test_a_short_result_stays_as_it_is() -> None:
 
 
 def test_a_result_that_cannot_be_stored_is_cut_all_the_same() -> None:
-    short = shortened(long_result(), 3, lambda *_: None)
+    short = shortened(long_result(), 3, store_nothing)
 
     assert short.stored == ()
     assert short.output.cut_bytes == 3

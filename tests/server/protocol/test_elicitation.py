@@ -148,7 +148,7 @@ results = await asyncio.gather(*[call_tool_async("shop.drop", item=n) for n in r
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(
     ("unattended", "expected"),
-    [("deny", (True, "this client cannot ask anybody")), ("allow", (False, "drop: 1"))],
+    [("deny", (True, "this client cannot ask its user")), ("allow", (False, "drop: 1"))],
 )
 async def test_without_elicitation_the_unattended_setting_decides(
     environment: Mapping[str, str], era: Era, unattended: Any, expected: tuple[bool, str]

@@ -1,11 +1,10 @@
-"""Whether the arguments of a call fit the tool's schema: looked at before anything is sent, so that a wrong call
-costs nothing.
+"""Checks the arguments of a call against the tool's schema before anything is sent, so that a wrong call costs nothing.
 
-A guard against mistakes, not the last word: it says everything that a program got wrong at once (names, types,
-choices, ranges), and what it cannot tell it leaves to the server. Pure.
+It reports all mistakes at once (names, types, choices, ranges). It does not replace the server's own check: what it
+cannot decide, it leaves to the server. Pure.
 
-An argument that the schema does not name is refused even where the schema forgets `additionalProperties: false`: a
-server that ignores a misspelled argument answers a question that nobody asked.
+An argument that the schema does not name is refused even if the schema lacks `additionalProperties: false`: a server
+that ignores a misspelled argument does something else than the program meant.
 """
 
 import difflib
@@ -24,11 +23,11 @@ MAX_PROBLEMS = 8
 MAX_SHOWN = 60
 MAX_SUGGESTIONS = 3
 MAX_SUGGESTED_FROM = 200
-"""Names that a wrong one is compared with, at 0.2 ms for each that is long. With more there is no suggestion."""
+"""Names with which a wrong one is compared, at 0.2 ms for each long one. If there are more, nothing is suggested."""
 
 
 class ArgumentsCheck:
-    """The check of one tool's arguments. Worth keeping: it costs 0.1 ms to make and 0.02 ms to use."""
+    """The check of one tool's arguments. Reuse it: it costs 0.1 ms to make and 0.02 ms to use."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -38,7 +37,7 @@ class ArgumentsCheck:
         self._validator = Validator(schema)
 
     def problems(self, arguments: Mapping[str, JsonValue]) -> list[str]:
-        """What is wrong with `arguments`, each as a phrase; empty if nothing is."""
+        """Return a phrase for each mistake in `arguments`."""
         missing = sorted(self._required - arguments.keys())[: MAX_PROBLEMS + 1]
         found = [f"{_quoted(name)} is missing" for name in missing]
         if self._closed and (unknown := arguments.keys() - self._names):
@@ -49,11 +48,11 @@ class ArgumentsCheck:
         return found if len(found) <= MAX_PROBLEMS else [*found[:MAX_PROBLEMS], "and more"]
 
     def _wrong_ones(self, arguments: Mapping[str, JsonValue], limit: int) -> list[str]:
-        """Up to `limit` of those that are known, and wrong."""
+        """Return phrases for up to `limit` known arguments whose values are wrong."""
         found: list[str] = []
         try:
             for error in self._validator.errors(arguments):
-                if error.absolute_path:  # what is missing or unknown at the top has been said
+                if error.absolute_path:  # missing and unknown arguments are reported by the caller
                     found.append(self._wrong(error))
                 if len(found) == limit:
                     break
@@ -84,7 +83,7 @@ class ArgumentsCheck:
 
 
 def is_closed(schema: Schema) -> bool:
-    """Whether the schema names every argument there is."""
+    """Whether the schema names all possible arguments."""
     if "patternProperties" in schema or schema.get("additionalProperties", False) is not False:
         return False
     if any(key in schema for key in ("$ref", "allOf", "anyOf", "oneOf", "if", "unevaluatedProperties")):

@@ -1,8 +1,8 @@
-"""What a downstream tool answered, as the value that the program gets. Pure.
+"""Turns the result of a downstream tool into the value that the program gets. Pure.
 
-Faithful or not at all: structured content as it is; else one text, read as JSON where that loses nothing, or as a
-Python literal where the operator says that the server writes them; else the text; several parts as several. What JSON
-cannot carry (NaN, half a surrogate pair) or what is too large is an error that says so, never a value that differs.
+The value is exact: structured content as it is; else one text, read as JSON if that loses nothing, or as a Python
+literal if the operator says that the server writes such; else the text; several parts as several values. A result that
+JSON cannot carry (NaN, an unpaired surrogate) or that is too large is an error, never a changed value.
 """
 
 import base64
@@ -38,14 +38,14 @@ MAX_ERROR = 4_000
 """Characters of a server's own error message that reach the program."""
 
 MAX_LITERALS = MAX_CHARS
-"""Bytes of all texts of one result that are read as Python literals, which takes half a second for so many."""
+"""Bytes of all texts of one result that are read as Python literals; so many take half a second."""
 
 _STRICT_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _LAX_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def unwrap(tool: CatalogTool, result: CallToolResult, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> ToolValue:
-    """The value of `result`. Raises `DownstreamFailed` if it is an error or cannot be handed over as it is."""
+    """Return the value of `result`. Raises `DownstreamFailed` if it is an error, or cannot be passed on unchanged."""
     if result.is_error:
         raise DownstreamFailed(tool.server, tool.name, _error_text(result))
     try:
@@ -75,7 +75,7 @@ def _value_and_size(tool: CatalogTool, result: CallToolResult, limit_bytes: int)
     media = [_part(tool.server, part, _as_it_is) for part in result.content if not isinstance(part, TextContent)]
     if not media:
         return data, size
-    # Pictures are not in the structured part, and are what the tool was called for.
+    # Pictures are not part of the structured content, and may be what the tool was called for.
     return ToolParts((data, *(value for value, _ in media))), size + sum(size for _, size in media)
 
 
@@ -100,7 +100,7 @@ def _unwrapped(value: JsonValue) -> JsonValue:
 
 
 def _from_content(tool: CatalogTool, content: Sequence[ContentBlock], limit_bytes: int) -> tuple[ToolValue, int]:
-    # Before anything is read: texts that are too large are refused, and reading them could take many seconds.
+    # Before anything is parsed: texts that are too large are refused, and parsing them could take many seconds.
     size = sum(_size(part.text) for part in content if isinstance(part, TextContent))
     read = _as_it_is if size > limit_bytes else _literal if tool.literal and size <= MAX_LITERALS else json_or_text
     return _as_one([_part(tool.server, part, read) for part in content])
@@ -140,7 +140,7 @@ def _part(server: str, part: ContentBlock, read: Callable[[str], JsonValue]) -> 
 def unwrap_resource(
     server: str, uri: str, result: ReadResourceResult, limit_bytes: int = DEFAULT_LIMIT_BYTES
 ) -> ToolValue:
-    """The content of the resource `uri`. Raises `DownstreamFailed` if it cannot be handed over as it is."""
+    """Return the content of the resource `uri`. Raises `DownstreamFailed` if it cannot be passed on unchanged."""
     try:
         value, size = _as_one([_resource(inner) for inner in result.contents])
     except ValueError as exc:
@@ -160,24 +160,24 @@ def _resource(inner: TextResourceContents | BlobResourceContents) -> tuple[Media
 
 
 def _base64(data: str) -> str:
-    """`data`, which is base64. Raises ValueError if it is not, so that the program never meets it."""
+    """Return `data`. Raises ValueError if it is not base64, so that the program never gets it."""
     base64.b64decode(data, validate=True)
     return data
 
 
 def json_or_text(text: str) -> JsonValue:
-    """`text` read as JSON where that keeps everything it says, else `text`.
+    """Return `text` read as JSON if that loses nothing, else `text`.
 
-    Kept as text are therefore: NaN and Infinity, numbers too large for a float or too long to read, an object with a
-    key twice, half a surrogate pair, and a bare number that Python would write differently, which is a version or a
-    code more often than an amount (`3.10`). So is what has more parts than a message may have.
+    These stay text: NaN and Infinity, numbers too large for a float or too long to parse, an object with a key twice,
+    an unpaired surrogate, more values than a message may have, and a bare number that Python would write differently
+    (`3.10`), which is more often a version or a code than an amount.
     """
     stripped = text.strip()
     if not stripped or stripped[0] not in '{["-0123456789tfn':
         return text
     if has_too_many_parts(stripped):
         return text
-    # A hook in Python for each of a million numbers takes a second: only where a number may be too large for a float.
+    # A hook in Python for each of a million numbers takes a second: used only if a number may be too large for a float.
     reader = _JSON_READER_OF_LARGE if _MAY_BE_LARGE.search(stripped) else _JSON_READER
     try:
         value = cast(JsonValue, reader.decode(stripped))
@@ -193,7 +193,7 @@ def json_or_text(text: str) -> JsonValue:
 def _only_once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return found
 
 
@@ -221,7 +221,7 @@ def _size(text: str) -> int:
 def _why(exc: Exception) -> str:
     match exc:
         case UnicodeEncodeError():
-            return "half of a surrogate pair"
+            return "an unpaired surrogate"
         case RecursionError():
             return "too many levels of nesting"
         case _:
@@ -236,7 +236,7 @@ def _error_text(result: CallToolResult) -> str:
 
 
 def _beginning(value: object, limit: int) -> str:
-    """The first `limit` characters of `value` as JSON, written no further than that."""
+    """Return the first `limit` characters of `value` as JSON. No more than that is encoded."""
     written: list[str] = []
     left = limit
     try:

@@ -14,7 +14,7 @@ CONTENTS: list[Any] = [{}, {"a": {"b": [1, None]}}, {"structuredContent": {"stru
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", "2026-07-28"])
 def test_structured_content_comes_through_the_session_as_the_same_object(content: dict[str, Any], version: str) -> None:
-    result = {"content": [], "structuredContent": content, "resultType": "complete"}
+    result: dict[str, Any] = {"content": [], "structuredContent": content, "resultType": "complete"}
 
     passed_on = sealed(result)
     validate_server_result("tools/call", version, passed_on)
