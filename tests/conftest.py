@@ -14,13 +14,22 @@ HERE = Path(__file__).parent
 SLOW = tuple(
     str(HERE / each)
     for each in (
+        "bridges/tools/credentials/test_oauth.py",
         "bridges/tools/downstream/test_published_servers.py",
         "conformance",
         "differential",
         "e2e",
+        "examples",
+        "security/network/test_floods.py",
+        "security/network/test_no_url_gets_around_the_rules.py",
+        "server/protocol/test_servers_questions.py",
+        "server/test_run_states.py",
     )
 )
 """Folders and files whose tests are marked `slow`. A single one carries the mark itself."""
+
+SLOW_FIXTURES = {"commands", "everyday", "serving"}
+"""A test that uses one is `slow` too: each starts a process that imports the whole MCP library, for a second."""
 
 NOT_TESTED = pytest.StashKey[tuple[int, str]]()
 
@@ -31,7 +40,7 @@ def anyio_backend() -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if str(item.path).startswith(SLOW):
+    if str(item.path).startswith(SLOW) or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.slow)
 
 

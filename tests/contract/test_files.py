@@ -289,6 +289,7 @@ async def test_written_files_stay_and_are_reported_when_the_program_fails(lab: L
     assert [(file.path, file.size_bytes) for file in result.produced] == [("/out/f", 4)]
 
 
+@pytest.mark.slow
 async def test_written_files_stay_and_are_reported_when_the_deadline_passes(lab: Lab, tmp_path: Path) -> None:
     program = "open('f', 'w').write('kept')\nwhile True: pass"
 

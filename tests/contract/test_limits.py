@@ -24,6 +24,7 @@ STUCK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUCK)
 async def test_whatever_a_program_is_stuck_in_ends_at_the_deadline_and_the_next_run_is_well(
     lab: Lab, name: str

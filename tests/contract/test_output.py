@@ -108,6 +108,7 @@ async def test_one_piece_of_five_megabytes_arrives_whole(lab: Lab) -> None:
     assert stdout(result) == "ü" * 2_500_000 + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end",
     [

@@ -30,7 +30,7 @@ async def fail(_: Mapping[str, JsonValue]) -> ToolValue:
     raise DownstreamFailed("everyday", "fail", "the shop is closed")
 
 
-@pytest.fixture(params=["double", "real"])
+@pytest.fixture(params=["double", pytest.param("real", marks=pytest.mark.slow)])
 async def tools(request: pytest.FixtureRequest) -> AsyncGenerator[ToolsPort]:
     if request.param == "double":
         yield ScriptedTools({"everyday.add": add, "everyday.fail": fail})

@@ -115,4 +115,6 @@ async def open_lab(engine: EngineName, cache: Path, workers: int = 2) -> AsyncGe
     settings = EngineSettings(engine, Limits().memory_mib, Limits().message_bytes, cache)
     size = PoolSize(spare=1, max_workers=workers)
     async with open_engine(settings, lambda _: None) as launch, open_pool(launch, size) as pool:
+        if engine == "wasmtime":
+            await (await launch()).aclose()  # the compilation must not count towards the first program's deadline
         yield Lab(engine, launch, pool, StandardLibrary(STANDARD_LIBRARY))

@@ -122,6 +122,7 @@ async def test_hyperlight_never_falls_back(cache: Path) -> None:
     assert lines[0].startswith("no program can run: ")
 
 
+@pytest.mark.slow
 @without_micro_vm
 async def test_auto_falls_back_with_one_clear_line_that_gives_the_reason(cache: Path) -> None:
     lines: list[str] = []
@@ -137,6 +138,7 @@ async def test_auto_falls_back_with_one_clear_line_that_gives_the_reason(cache: 
     assert [line for line in lines[1:] if not line.startswith("compiling")] == []
 
 
+@pytest.mark.slow
 async def test_configured_wasmtime_is_used_without_a_message(cache: Path) -> None:
     lines: list[str] = []
     with anyio.fail_after(GUARD_S):

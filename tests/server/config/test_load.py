@@ -277,6 +277,7 @@ def assert_a_configuration_or_one_line(file: Path) -> None:
         "\n".join(config.notes).encode()
 
 
+@pytest.mark.slow
 @given(FILES)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_gives_a_configuration_or_an_error_of_one_line(tmp_path: Path, data: object) -> None:
