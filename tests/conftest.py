@@ -5,10 +5,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from micro_vm import why_no_micro_vm
 from served import Commands
 
 from codeact_bridges.sandbox.component_cache import COMPILE_TIMEOUT_S
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")  # how long an example takes depends on what else the machine does
 
 HERE = Path(__file__).parent
 SLOW = tuple(

@@ -1,8 +1,13 @@
-"""An event loop whose clock only the test turns. A fixture `anyio_backend` of the module chooses it. Not a test."""
+"""An event loop whose clock only the test turns. Not a test."""
 
 import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import ParamSpec
 
 import anyio.lowlevel
+
+P = ParamSpec("P")
 
 
 class VirtualClock(asyncio.SelectorEventLoop):
@@ -16,7 +21,15 @@ class VirtualClock(asyncio.SelectorEventLoop):
         return self.now
 
 
-BACKEND: tuple[str, dict[str, object]] = ("asyncio", {"loop_factory": VirtualClock})
+def on_virtual_clock(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
+    """Run an async test on such a loop of its own: the one of other async tests lasts as long as a fixture uses it."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=VirtualClock) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
 
 
 async def pass_time(seconds: float, turns: int = 5) -> None:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import anyio
 import pytest
 from run_handles import a_run
-from virtual_clock import BACKEND, pass_time
+from virtual_clock import on_virtual_clock, pass_time
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.deadline import Deadline
@@ -36,11 +36,7 @@ class Asking(ScriptedTools):
         return Data(None)
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    return BACKEND
-
-
+@on_virtual_clock
 async def test_a_block_within_its_time_ends_by_itself() -> None:
     deadline = Deadline()
     with deadline.running(10, 100):
@@ -50,6 +46,7 @@ async def test_a_block_within_its_time_ends_by_itself() -> None:
 
 
 @pytest.mark.parametrize(("own_s", "total_s", "by"), [(10, 100, "guest time"), (100, 10, "wall time")])
+@on_virtual_clock
 async def test_what_runs_out_first_ends_the_block(own_s: float, total_s: float, by: str) -> None:
     deadline = Deadline()
     with deadline.running(own_s, total_s):
@@ -61,6 +58,7 @@ async def test_what_runs_out_first_ends_the_block(own_s: float, total_s: float, 
 
 @pytest.mark.parametrize("paused", [True, False])
 @pytest.mark.parametrize("waits", [True, False])
+@on_virtual_clock
 async def test_it_stands_still_while_the_guest_waits_for_what_is_not_its_own(paused: bool, waits: bool) -> None:
     deadline = Deadline()
     with deadline.running(10, 1_000):
@@ -72,6 +70,7 @@ async def test_it_stands_still_while_the_guest_waits_for_what_is_not_its_own(pau
     assert (deadline.ended_by is None) is (paused and waits)
 
 
+@on_virtual_clock
 async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> None:
     deadline = Deadline()
     with deadline.running(10, 1_000):
@@ -93,6 +92,7 @@ async def test_what_was_left_is_left_afterwards_however_many_waits_overlap() -> 
     assert deadline.ended_by == "guest time"
 
 
+@on_virtual_clock
 async def test_the_bound_in_all_does_not_stand_still() -> None:
     deadline = Deadline()
     with deadline.running(10, 20):
@@ -103,6 +103,7 @@ async def test_the_bound_in_all_does_not_stand_still() -> None:
     assert deadline.ended_by == "wall time"
 
 
+@on_virtual_clock
 async def test_a_stop_ends_the_block() -> None:
     deadline = Deadline()
     with deadline.running(10, 20):
@@ -113,6 +114,7 @@ async def test_a_stop_ends_the_block() -> None:
     assert deadline.ended_by == "stop"
 
 
+@on_virtual_clock
 async def test_a_stop_before_the_block_ends_what_leads_to_it_and_the_block() -> None:
     deadline = Deadline()
     reached = False
@@ -128,6 +130,7 @@ async def test_a_stop_before_the_block_ends_what_leads_to_it_and_the_block() -> 
     assert deadline.ended_by == "stop"
 
 
+@on_virtual_clock
 async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() -> None:
     deadline = Deadline()
     cleaned_up = False
@@ -142,6 +145,7 @@ async def test_a_stop_in_the_block_or_after_it_leaves_alone_what_is_around_it() 
     assert cleaned_up
 
 
+@on_virtual_clock
 async def test_it_is_paused_while_a_server_waits_for_the_user() -> None:
     handle = a_run()
     calls = ToolCalls(Asking({"test.ask": echo}), handle, Limits())

@@ -13,7 +13,7 @@ from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, Tool
-from virtual_clock import BACKEND, pass_time
+from virtual_clock import on_virtual_clock, pass_time
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.handle import RunHandle, RunOrder
@@ -24,11 +24,6 @@ from codeact_server.protocol.progress import INTERVAL_S, MAX_LINES, reported
 STEP_S = 0.01
 TURNS = 60
 """More than a notification needs from the server to the client, so that it arrives at the time when it was sent."""
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    return BACKEND
 
 
 @asynccontextmanager
@@ -59,6 +54,7 @@ async def reporting(era: Era, on_progress: ProgressFnT) -> AsyncGenerator[RunHan
 
 
 @pytest.mark.parametrize("era", ERAS)
+@on_virtual_clock
 async def test_progress_comes_ten_times_a_second_at_most(era: Era) -> None:
     came: list[float] = []
 
@@ -75,6 +71,7 @@ async def test_progress_comes_ten_times_a_second_at_most(era: Era) -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
+@on_virtual_clock
 async def test_what_is_printed_between_two_reports_is_in_the_next_one(era: Era) -> None:
     came: list[str | None] = []
 

@@ -83,6 +83,7 @@ def test_what_a_broken_schema_cannot_tell_is_left_to_the_server(schema: dict[str
     assert not complaint({"x": "value"}, schema)
 
 
+@pytest.mark.slow  # it counts CPU time, which measuring coverage would add to
 def test_no_schema_can_make_the_check_take_long() -> None:
     doubling = {f"A{n}": {"anyOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(40)}
     regular: dict[str, Any] = {"type": "string", "pattern": "(a+)+$"}
