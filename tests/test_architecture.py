@@ -166,7 +166,7 @@ def room_of(name: str, rooms: Iterable[str]) -> str | None:
     return next((room for room in rooms if under(name, room)), None)
 
 
-def reached(start: str) -> set[str]:
+def reachable(start: str) -> set[str]:
     """`start` and all of ours that it brings in when it runs, with everything that those import."""
     seen: set[str] = set()
     waiting = [start]
@@ -252,14 +252,14 @@ def test_leaves_import_nothing_of_ours(name: str) -> None:
 
 
 def test_a_worker_loads_these_modules_of_ours_alone() -> None:
-    assert {name for name in reached(f"{WORKER}.main") if under(name, OURS)} == set(MODULES_OF_A_WORKER.split())
+    assert {name for name in reachable(f"{WORKER}.main") if under(name, OURS)} == set(MODULES_OF_A_WORKER.split())
 
 
 @pytest.mark.parametrize("name", [*(name for name in MODULES if under(name, WORKER)), *OURS])
 def test_a_worker_and_the_packages_themselves_stay_light(name: str) -> None:
-    heavy = {found for found in reached(name) if under(found, HEAVY)}
+    heavy = {found for found in reachable(name) if under(found, HEAVY)}
     assert not arrows(
-        (module, found) for module in reached(name) & set(MODULES) for found in heavy & imports(MODULES[module])
+        (module, found) for module in reachable(name) & set(MODULES) for found in heavy & imports(MODULES[module])
     )
 
 

@@ -102,13 +102,13 @@ CONCURRENT = {
 
 
 @pytest.mark.parametrize("way", CONCURRENT)
-async def test_ten_calls_are_under_way_at_once_and_their_results_are_in_order(lab: Lab, way: str) -> None:
+async def test_ten_calls_are_in_flight_at_once_and_their_results_are_in_order(lab: Lab, way: str) -> None:
     meeting = Meeting(10)
     assert await lab.value(CONCURRENT[way], meeting.tools) == list(range(10))
     assert meeting.most == 10
 
 
-async def test_no_more_calls_than_the_limit_are_under_way_at_once(lab: Lab) -> None:
+async def test_no_more_calls_than_the_limit_are_in_flight_at_once(lab: Lab) -> None:
     meeting = Meeting(3)
     program = "import asyncio\nawait asyncio.gather(*[call_tool_async('meet', i=i) for i in range(9)])"
     assert await lab.value(program, meeting.tools, limits=Limits(concurrent_calls=3)) == list(range(9))
@@ -213,7 +213,7 @@ async def test_async_for_and_async_with_work_at_the_top_of_a_program(lab: Lab) -
     assert await lab.value(program, Meeting().tools) == ["open", [0, 1, 2], [1, 2], 0]
 
 
-async def test_a_coroutine_that_nobody_awaits_is_warned_of_with_its_line(lab: Lab) -> None:
+async def test_a_coroutine_that_is_never_awaited_is_warned_of_with_its_line(lab: Lab) -> None:
     result = await lab.run("x = 1\ncall_tool_async('t.echo', i=1)\nx")
     said = "".join(piece.text for piece in result.output.pieces)
     assert "RuntimeWarning: coroutine 'call_tool_async' was never awaited" in said
@@ -232,13 +232,13 @@ async def test_a_last_value_that_can_be_awaited_is_and_its_error_names_the_line(
     assert error.endswith("ToolError: t.fail: 1\n")
 
 
-BEGUN = "asyncio.gather(*[call_tool_async('wait', i=i) for i in range(3)])"
+STARTED = "asyncio.gather(*[call_tool_async('wait', i=i) for i in range(3)])"
 PENDING = {
-    "of a program without await": f"import asyncio\n{BEGUN}\n5",
-    "of a program with await": f"import asyncio\n{BEGUN}; await asyncio.sleep(0)\n5",
-    "of asyncio.run": f"import asyncio\nasync def main(): {BEGUN}\nasyncio.run(main())\n5",
-    "of a program that exits": f"import asyncio\n{BEGUN}\nexit()",
-    "of a loop by hand": f"import asyncio\n{BEGUN}; asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))\n5",
+    "of a program without await": f"import asyncio\n{STARTED}\n5",
+    "of a program with await": f"import asyncio\n{STARTED}; await asyncio.sleep(0)\n5",
+    "of asyncio.run": f"import asyncio\nasync def main(): {STARTED}\nasyncio.run(main())\n5",
+    "of a program that exits": f"import asyncio\n{STARTED}\nexit()",
+    "of a loop by hand": f"import asyncio\n{STARTED}; asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))\n5",
 }
 
 
@@ -249,7 +249,7 @@ async def test_what_is_pending_at_the_end_and_was_never_awaited_is_named_with_it
     said, where, line = stderr(result).splitlines()
     assert said.startswith("RuntimeWarning: the program ended before 3 tasks 'call_tool_async' were done")
     assert where.startswith('  File "program.py", line 2, in ')
-    assert BEGUN in line
+    assert STARTED in line
 
 
 async def test_a_task_that_was_cancelled_is_not_named_at_the_end(lab: Lab) -> None:
@@ -276,7 +276,7 @@ async def test_a_last_value_that_is_a_task_of_a_finished_loop_gives_its_result(l
 
 
 async def test_a_program_that_closed_stderr_still_ends_well_with_something_pending(lab: Lab) -> None:
-    program = f"import asyncio, sys\n{BEGUN}\nsys.stderr = None\n5"
+    program = f"import asyncio, sys\n{STARTED}\nsys.stderr = None\n5"
     assert await lab.value(program, Meeting().tools) == 5
 
 

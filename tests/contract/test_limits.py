@@ -37,10 +37,10 @@ async def test_whatever_a_program_is_stuck_in_ends_at_the_deadline_and_the_next_
 
 
 async def test_a_run_that_is_cancelled_cancels_its_calls_and_gives_the_worker_back(lab: Lab) -> None:
-    begun, cancelled = anyio.Event(), anyio.Event()
+    started, cancelled = anyio.Event(), anyio.Event()
 
     async def wait(_: Mapping[str, JsonValue]) -> ToolValue:
-        begun.set()
+        started.set()
         try:
             await anyio.sleep_forever()
         finally:
@@ -49,7 +49,7 @@ async def test_a_run_that_is_cancelled_cancels_its_calls_and_gives_the_worker_ba
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lab.run, "call_tool('wait')", ScriptedTools({"t.wait": wait}))
-        await begun.wait()
+        await started.wait()
         tasks.cancel_scope.cancel()
     assert cancelled.is_set()
     assert await lab.value("1") == 1

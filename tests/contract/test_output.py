@@ -119,7 +119,7 @@ async def test_one_piece_of_five_megabytes_arrives_whole(lab: Lab) -> None:
         "call_tool('never')",
     ],
 )
-async def test_what_was_printed_is_kept_whatever_ends_the_program(lab: Lab, end: str) -> None:
+async def test_output_is_in_the_result_however_the_program_ends(lab: Lab, end: str) -> None:
     async def never(_: Mapping[str, JsonValue]) -> ToolValue:
         await anyio.sleep_forever()
         raise AssertionError

@@ -75,7 +75,7 @@ async def test_what_one_clients_user_allows_is_not_allowed_to_another(served: Se
     assert (len(generous.shown), len(strict.shown)) == (1, 1)
 
 
-async def test_a_client_without_a_session_gets_names_that_nobody_can_guess_and_goes_on_with_them(
+async def test_a_client_without_a_session_gets_names_that_cannot_be_guessed(
     served: Served,
 ) -> None:
     with anyio.fail_after(GUARD_S):
@@ -114,7 +114,7 @@ async def test_a_client_without_a_session_is_found_by_its_handle_alone_and_its_u
     assert person.schemas[0]["properties"]["decision"]["enum"] == ["once", "run", "no"]
 
 
-async def test_a_header_that_we_did_not_give_makes_nobody_of_a_client_without_a_session(served: Served) -> None:
+async def test_a_made_up_session_header_does_not_identify_a_client(served: Served) -> None:
     """Whoever knows such a header could otherwise be that client."""
     names: list[str] = []
     with anyio.fail_after(GUARD_S):

@@ -50,7 +50,7 @@ async def test_a_program_calls_tools_of_other_servers_and_gives_its_value(wire: 
             assert await execute(client, program) == (False, "[2, 3, 4, 5, 6]")
 
 
-async def test_what_was_printed_before_the_deadline_is_kept(wire: Wire, served: Served, tmp_path: Path) -> None:
+async def test_output_before_the_deadline_is_in_the_result(wire: Wire, served: Served, tmp_path: Path) -> None:
     program = f"call_tool('marker.mark', path={str(tmp_path / 'mark')!r})\nprint('begun')\nwhile True: pass"
 
     with anyio.fail_after(30):

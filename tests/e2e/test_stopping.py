@@ -60,14 +60,14 @@ async def test_a_client_that_cancels_stops_its_run(
     with anyio.fail_after(30):
         async with commands.serving(wire[0], "--config", config) as served, served.client(wire[1]) as client:
             mark = tmp_path / "mark"
-            lent = set[Seen]()
+            in_use = set[Seen]()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(execute, client, program.format(str(mark)))
                 await until(mark.exists)
-                lent |= served.workers()
+                in_use |= served.workers()
                 tasks.cancel_scope.cancel()
             # One of them had the run, and a program cannot be stopped but with its worker.
-            await until(lambda: any(not worker.is_there for worker in lent))
+            await until(lambda: any(not worker.is_there for worker in in_use))
             assert await execute(client, "6 * 7") == (False, "42")
 
 
@@ -103,13 +103,13 @@ async def test_an_http_client_that_hangs_up_stops_its_run(
                         f"{meta}/clientCapabilities": {},
                     }
                 }
-            lent = set[Seen]()
+            in_use = set[Seen]()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(partial(http.post, "/mcp", json=request(2, "tools/call", arguments)))
                 await until(mark.exists)
-                lent |= served.workers()
+                in_use |= served.workers()
                 tasks.cancel_scope.cancel()
-            await until(lambda: any(not worker.is_there for worker in lent))
+            await until(lambda: any(not worker.is_there for worker in in_use))
 
 
 async def test_an_sse_client_that_hangs_up_stops_its_run(commands: Commands, config: str, tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ async def test_an_sse_client_that_hangs_up_stops_its_run(commands: Commands, con
                 await http.post(messages, json={"jsonrpc": "2.0", "method": "notifications/initialized"})
                 await http.post(messages, json=request(2, "tools/call", arguments))
                 await until(mark.exists)
-                lent = served.workers()
-            await until(lambda: any(not worker.is_there for worker in lent))
+                in_use = served.workers()
+            await until(lambda: any(not worker.is_there for worker in in_use))
 
 
 def request(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:

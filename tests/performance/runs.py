@@ -34,10 +34,10 @@ async def call_us(policy: Policy | None) -> float:
         limits = Limits(tool_calls=CALLS)
         handle = RunHandle(RunOrder(owner="benchmark", code=""), limits, policy)
         handlers = ToolCalls(ScriptedTools(), handle, limits).handlers()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(CALLS):
             await handlers["tools.call"](CALL)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.perf_counter() - started)
     return best / CALLS * 1e6
 
 
@@ -49,18 +49,18 @@ async def run_all(app: App, at_once: int) -> float:
     async def some() -> None:
         while left:
             left.pop()
-            live = app.service.begin(order)
-            result = await live.next(600)
-            app.runs.forget(live)
+            handle = app.service.begin(order)
+            result = await handle.next(600)
+            app.runs.forget(handle)
             failure = getattr(result, "failure", "no result")
             if failure is not None:
                 raise SystemExit(f"a run was lost: {failure}")
 
-    begun = time.perf_counter()
+    started = time.perf_counter()
     async with anyio.create_task_group() as tasks:
         for _ in range(at_once):
             tasks.start_soon(some)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 async def main() -> None:

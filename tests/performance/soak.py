@@ -39,14 +39,14 @@ def in_use() -> tuple[int, int]:
 
 async def run(app: App, number: int) -> None:
     code = "1/0" if number % 10 == 0 else "call_tool('shop.look', item=1)" if number % 10 == 1 else "print('x')\n42"
-    live = app.service.begin(
+    handle = app.service.begin(
         RunOrder(owner=f"client {number}", code="while True: pass" if number % 100 == 99 else code)
     )
     if number % 100 == 99:
-        await live.next(0.01)
-        live.stop()
-    await live.next(60)
-    app.runs.forget(live)
+        await handle.next(0.01)
+        handle.stop()
+    await handle.next(60)
+    app.runs.forget(handle)
 
 
 async def all_renewed(app: App) -> None:
@@ -65,10 +65,10 @@ async def main(count: int) -> None:
                 await run(app, number)
             await all_renewed(app)
             before, memory = in_use(), memory_mib()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             for number in range(count):
                 await run(app, number)
-            took_s = time.perf_counter() - begun
+            took_s = time.perf_counter() - started
             await all_renewed(app)
             after, grown = in_use(), memory_mib() - memory
             left = os.listdir(folder)  # a Path would be for its own check only

@@ -50,9 +50,9 @@ A_DAY_S = 86_400.0
 """The longest of every time that can be set."""
 
 
-def outcome(live: RunHandle) -> str:
-    assert live.result is not None
-    return live.result.failure.kind if live.result.failure is not None else "ended"
+def outcome(handle: RunHandle) -> str:
+    assert handle.result is not None
+    return handle.result.failure.kind if handle.result.failure is not None else "ended"
 
 
 def order(program: str, path: Path = Path("/nowhere/mark"), owner: str = "me", **facts: Any) -> RunOrder:
@@ -88,20 +88,20 @@ async def test_a_run_ends(  # one arm for each way out
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening:
             timeout_s = 0.3 if way_out == "deadline" else 60
-            live = opening.app.service.begin(order(program, tmp_path / "mark", session=session, timeout_s=timeout_s))
+            handle = opening.app.service.begin(order(program, tmp_path / "mark", session=session, timeout_s=timeout_s))
             asked: RunResult | PendingQuestion | None = None
             if program == "asks":
-                asked = await live.next(60)
+                asked = await handle.next(60)
             elif program == "waits for a tool":
                 await there(tmp_path / "mark")
             match way_out:
                 case "stop":
-                    live.stop()
+                    handle.stop()
                 case "abandoned":
-                    await live.next(0)
+                    await handle.next(0)
                     if isinstance(asked, PendingQuestion):
                         asked.answer("once")
-                        live.stop()
+                        handle.stop()
                     opening.app.runs.tidy(anyio.current_time() + RunRetention().abandoned_s + 1)
                 case "yes" | "no":
                     assert isinstance(asked, PendingQuestion)
@@ -109,16 +109,16 @@ async def test_a_run_ends(  # one arm for each way out
                 case _:
                     pass
             if way_out != "shutdown":
-                assert isinstance(await live.next(60), RunResult)
+                assert isinstance(await handle.next(60), RunResult)
 
-    assert outcome(live) in expected
+    assert outcome(handle) in expected
 
 
 @dataclass
 class Known:
     """What the model knows of one run."""
 
-    live: RunHandle
+    handle: RunHandle
     program: str
     may_end_as: set[str]
     """Empty while it cannot end."""
@@ -132,7 +132,7 @@ class World:
     opening: Opened
     portal: anyio.from_thread.BlockingPortal
     folder: Path
-    begun: int = 0
+    started: int = 0
     known: list[Known] = field(default_factory=list[Known])
 
     def call(self, function: Any, *arguments: Any) -> Any:
@@ -165,23 +165,23 @@ class RunsModel(RuleBasedStateMachine):
     @precondition(lambda self: len(self.known) < self.MOST)
     @rule(program=sampled_from(sorted(PROGRAMS)), session=sampled_from([None, None, "s"]))
     def begin(self, program: str, session: str | None) -> None:
-        if session is not None and any(known.live.result is None for known in self.known):
+        if session is not None and any(known.handle.result is None for known in self.known):
             session = None  # two programs to one session wait for each other, which this model does not follow
-        self.world.begun += 1
-        path = self.world.folder / f"mark-{self.world.begun}"
-        about = order(program, path, f"client {self.world.begun}", session=session and "s")
-        live = self.world.call(self.world.opening.app.service.begin, about)
-        self.known.append(Known(live, program, set(ENDS.get(program, set()))))
+        self.world.started += 1
+        path = self.world.folder / f"mark-{self.world.started}"
+        about = order(program, path, f"client {self.world.started}", session=session and "s")
+        handle = self.world.call(self.world.opening.app.service.begin, about)
+        self.known.append(Known(handle, program, set(ENDS.get(program, set()))))
 
     @precondition(lambda self: self.known)
     @rule(which=integers(0, 10))
     def ask_what_is_new(self, which: int) -> None:
         known = self.pick(which)
         waits_s = 60 if known.may_end_as or known.program == "asks" else 0
-        news = self.world.call(known.live.next, waits_s)
-        match news:
+        event = self.world.call(known.handle.next, waits_s)
+        match event:
             case RunResult():
-                assert outcome(known.live) in known.may_end_as
+                assert outcome(known.handle) in known.may_end_as
             case PendingQuestion():
                 assert known.program == "asks"
                 assert not known.may_end_as
@@ -192,42 +192,42 @@ class RunsModel(RuleBasedStateMachine):
     @rule(which=integers(0, 10), given=sampled_from(["once", "run", "session", "no"]), old=sampled_from([False, True]))
     def answer(self, which: int, given: Any, old: bool) -> None:
         known = self.pick(which)
-        news = self.world.call(known.live.next, 60 if known.program == "asks" else 0)
-        if not isinstance(news, PendingQuestion):
+        event = self.world.call(known.handle.next, 60 if known.program == "asks" else 0)
+        if not isinstance(event, PendingQuestion):
             return
         if old:
-            assert self.world.call(known.live.pending_question, "an old question") is None
+            assert self.world.call(known.handle.pending_question, "an old question") is None
         else:
-            self.world.call(news.answer, given)
+            self.world.call(event.answer, given)
             known.may_end_as = {"raised"} if given == "no" else {"ended"}
 
     @precondition(lambda self: self.known)
     @rule(which=integers(0, 10))
     def stop(self, which: int) -> None:
         known = self.pick(which)
-        self.world.call(known.live.stop)
+        self.world.call(known.handle.stop)
         known.may_end_as = known.may_end_as | {"cancelled"}
-        assert isinstance(self.world.call(known.live.next, 60), RunResult)
-        assert outcome(known.live) in known.may_end_as
+        assert isinstance(self.world.call(known.handle.next, 60), RunResult)
+        assert outcome(known.handle) in known.may_end_as
 
     @precondition(lambda self: self.known)
     @rule(which=integers(0, 10))
     def fetch(self, which: int) -> None:
         known = self.pick(which)
-        if known.live.result is None:
+        if known.handle.result is None:
             return
         runs = self.world.opening.app.runs
-        assert self.world.call(runs.find, known.live.id, known.live.owner) is known.live
-        self.world.call(runs.forget, known.live)
+        assert self.world.call(runs.find, known.handle.id, known.handle.owner) is known.handle
+        self.world.call(runs.forget, known.handle)
         self.known.remove(known)
         with pytest.raises(UnknownRun):
-            self.world.call(runs.find, known.live.id, known.live.owner)
+            self.world.call(runs.find, known.handle.id, known.handle.owner)
 
     @precondition(lambda self: self.known)
     @rule(which=integers(0, 10))
     def guess_as_somebody_else(self, which: int) -> None:
         with pytest.raises(UnknownRun):
-            self.world.call(self.world.opening.app.runs.find, self.pick(which).live.id, "you")
+            self.world.call(self.world.opening.app.runs.find, self.pick(which).handle.id, "you")
 
     @precondition(lambda self: self.known)
     @rule()
@@ -236,22 +236,22 @@ class RunsModel(RuleBasedStateMachine):
             # Longer than a person has to answer, too.
             now = anyio.current_time() + max(RunRetention().abandoned_s, Policy().ask_timeout_s) + 1
             for known in self.known:
-                if known.live.unwatched_since is not None and known.live.result is None:
+                if known.handle.unwatched_since is not None and known.handle.result is None:
                     known.may_end_as = known.may_end_as | {"cancelled"}
             self.world.opening.app.runs.tidy(now)
 
         self.world.call(pass_time)
 
     @invariant()
-    def it_keeps_what_was_begun_and_not_fetched(self) -> None:
+    def it_has_every_run_that_was_not_fetched(self) -> None:
         assert len(self.world.opening.app.runs) == len(self.known)
         assert self.world.opening.app.pool.workers <= PoolSize().max_workers
 
     def teardown(self) -> None:
         for known in self.known:
-            self.world.call(known.live.stop)
-            assert isinstance(self.world.call(known.live.next, 60), RunResult)
-            self.world.call(self.world.opening.app.runs.forget, known.live)
+            self.world.call(known.handle.stop)
+            assert isinstance(self.world.call(known.handle.next, 60), RunResult)
+            self.world.call(self.world.opening.app.runs.forget, known.handle)
         assert len(self.world.opening.app.runs) == 0
 
 
@@ -296,9 +296,9 @@ async def test_hundreds_of_runs_leave_no_process_no_descriptor_and_no_file_behin
 
             async def one_after_the_other(count: int) -> None:
                 for n in range(count):
-                    live = app.service.begin(quick[n % len(quick)])
-                    await live.next(60)
-                    app.runs.forget(live)
+                    handle = app.service.begin(quick[n % len(quick)])
+                    await handle.next(60)
+                    app.runs.forget(handle)
 
             await app.tools.wait_settled()
             await one_after_the_other(10)

@@ -79,8 +79,8 @@ def byte_size(text: str | int) -> int:
         match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([kKMGT]?)(i?)[bB]?\s*", text)
         if match is None or (match[3] and not match[2]):
             raise ValueError("must be a number of bytes, like 200MB or 1 GiB")
-        power = " KMGT".index(match[2].upper() or " ")
-        size = int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+        exponent = " KMGT".index(match[2].upper() or " ")
+        size = int(float(match[1]) * (1024 if match[3] else 1000) ** exponent)
     if not 1 <= size < 1 << 60:
         raise ValueError("must be at least 1 byte, and less than an exbibyte")
     return size

@@ -85,7 +85,7 @@ async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
     assert await gate.ask(about(DROP)) == "once"
 
 
-async def test_if_nobody_can_be_asked_the_policy_decides() -> None:
+async def test_the_policy_decides_if_a_client_cannot_ask_its_user() -> None:
     approver = Person([None])
     with pytest.raises(ToolDenied, match="this client cannot ask its user"):
         await ApprovalGate(Policy(), Grants(), approver).ask(about(DROP))

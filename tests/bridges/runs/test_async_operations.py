@@ -43,17 +43,17 @@ async def test_what_has_finished_is_told_once_with_its_number() -> None:
 
 async def test_a_place_is_free_again_whenever_what_had_it_is_cancelled() -> None:
     for turns in range(5):
-        begun, may_end = anyio.Event(), anyio.Event()
+        started, may_end = anyio.Event(), anyio.Event()
 
         async def gated(text: str) -> str:
             if text == "first":
-                begun.set()  # noqa: B023
+                started.set()  # noqa: B023
                 await may_end.wait()  # noqa: B023
             return json.dumps(text)
 
         async with opened(gated, at_once=1) as handlers:
             await handlers["async.submit"]("1 do\nfirst")
-            await begun.wait()
+            await started.wait()
             may_end.set()
             for _ in range(turns):  # with each turn of the loop it is nearer to its end
                 await anyio.lowlevel.checkpoint()

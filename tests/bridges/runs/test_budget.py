@@ -29,26 +29,26 @@ def test_a_budget_that_refuses_uses_nothing() -> None:
 
 @given(st.text(), st.integers(min_value=0, max_value=50))
 def test_a_cut_text_is_a_beginning_that_fits_and_the_rest_is_counted(text: str, limit: int) -> None:
-    kept, cut = cut_text(text, limit)
-    assert text.startswith(kept)
-    assert len(kept.encode()) <= limit
-    assert len(kept.encode()) + cut == len(text.encode())
+    held, cut = cut_text(text, limit)
+    assert text.startswith(held)
+    assert len(held.encode()) <= limit
+    assert len(held.encode()) + cut == len(text.encode())
 
 
 @given(
     st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.text(max_size=20))),
     st.integers(min_value=0, max_value=60),
 )
-def test_output_is_kept_in_order_up_to_the_limit(pieces: list[tuple[str, str]], limit: int) -> None:
+def test_output_is_held_in_order_up_to_the_limit(pieces: list[tuple[str, str]], limit: int) -> None:
     buffer = OutputBuffer(limit)
     passed_on = "".join(buffer.add("stdout" if stream == "stdout" else "stderr", text) for stream, text in pieces)
     output = buffer.output()
-    kept = "".join(piece.text for piece in output.pieces)
+    held = "".join(piece.text for piece in output.pieces)
     everything = "".join(text for _, text in pieces)
-    assert passed_on == kept
-    assert everything.startswith(kept)
-    assert len(kept.encode()) <= limit
-    assert len(kept.encode()) + output.cut_bytes == len(everything.encode())
+    assert passed_on == held
+    assert everything.startswith(held)
+    assert len(held.encode()) <= limit
+    assert len(held.encode()) + output.cut_bytes == len(everything.encode())
 
 
 def test_pieces_of_one_stream_become_one_and_another_stream_parts_them() -> None:

@@ -86,7 +86,7 @@ async def test_a_request_whose_time_is_up_gets_nothing_and_the_run_goes_on() -> 
         assert await handle.next(0) == RESULT
 
 
-async def test_a_run_that_nobody_came_back_for_is_stopped_and_then_kept_for_a_while() -> None:
+async def test_an_abandoned_run_is_stopped_and_its_result_is_retained_for_a_while() -> None:
     async with open_run_registry(RunRetention(abandoned_s=100, finished_s=200)) as runs:
         handle = a_run()
         work = started(runs, handle)
@@ -136,7 +136,7 @@ async def test_while_a_person_is_asked_the_time_that_they_have_counts() -> None:
         assert work.stopped
 
 
-async def test_too_many_runs_are_refused_but_those_that_nobody_fetched_make_way() -> None:
+async def test_too_many_runs_are_refused_but_finished_ones_make_room() -> None:
     async with open_run_registry(RunRetention(max_runs=2)) as runs:
         first, second, third = a_run(), a_run(), a_run()
         started(runs, first)

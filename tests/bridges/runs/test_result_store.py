@@ -26,7 +26,7 @@ async def handlers(results: ResultStore, owner: str = "me") -> dict[str, Handler
         return dict(opened.handlers)
 
 
-def test_what_is_kept_can_be_read_by_its_owner_alone() -> None:
+def test_a_stored_result_can_be_read_by_its_owner_alone() -> None:
     results = a_store()
     uri = store(results, "mine")
 
@@ -91,7 +91,7 @@ async def test_a_program_reads_a_long_result_in_pieces_that_fit_into_a_message_w
     assert "".join(pieces) == text
 
 
-async def test_a_program_cannot_read_what_another_client_keeps() -> None:
+async def test_a_program_cannot_read_the_results_of_another_client() -> None:
     results = a_store()
     uri = store(results, "mine")
 

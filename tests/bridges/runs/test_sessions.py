@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-import codeact_bridges.runs.sessions as kept_guests
+import codeact_bridges.runs.sessions as live_guests
 from codeact_bridges.bridge import Bridge, OpenBridge, Usage
 from codeact_bridges.errors import EngineUnavailable, GuestDied, SessionLost, TooBusy
 from codeact_bridges.runs.sessions import SessionLimits, Sessions, open_sessions
@@ -141,16 +141,16 @@ async def test_a_reset_ends_the_program_that_runs_in_it_and_begins_anew(launcher
     async def program() -> None:
         try:
             async with sessions.use("me", "s", reset=False) as session, session.worker():
-                begun.set()
+                started.set()
                 await anyio.sleep_forever()
         except GuestDied as exc:
             ended.append(exc.reason)
 
     with anyio.fail_after(GUARD_S):
-        begun = anyio.Event()
+        started = anyio.Event()
         async with opened(launcher) as sessions, anyio.create_task_group() as tasks:
             tasks.start_soon(program)
-            await begun.wait()
+            await started.wait()
             worker, state = await use(sessions, reset=True)
             assert state == "began empty"
             assert (await use(sessions))[0] is worker
@@ -182,7 +182,7 @@ async def test_a_session_makes_room_for_another_clients_only_when_it_was_long_id
         with pytest.raises(TooBusy, match=r"there are 1 sessions in use already \(setting codeact\.sessions\.max\)"):
             async with sessions.use("you", "s", reset=False):
                 pass
-        monkeypatch.setattr(kept_guests, "LONG_IDLE_S", -1.0)
+        monkeypatch.setattr(live_guests, "LONG_IDLE_S", -1.0)
         async with sessions.use("you", "s", reset=False) as yours:
             assert yours.owner == "you"
             with pytest.raises(TooBusy):
@@ -219,7 +219,7 @@ async def test_with_a_limit_of_none_there_are_none(launcher: Launcher) -> None:
             await use(sessions)
 
 
-async def test_one_that_nobody_uses_is_let_go_and_one_that_is_in_use_is_not(launcher: Launcher) -> None:
+async def test_an_idle_session_ends_and_one_in_use_does_not(launcher: Launcher) -> None:
     async with opened(launcher, idle_s=100) as sessions:
         await use(sessions, name="idle")
         async with sessions.use("me", "busy", reset=False) as session, session.worker():
@@ -235,7 +235,7 @@ async def test_one_that_nobody_uses_is_let_go_and_one_that_is_in_use_is_not(laun
 @pytest.mark.parametrize(
     ("fails", "why"), [(EngineUnavailable("no engine"), "no engine"), (OSError("secret"), "an internal error")]
 )
-async def test_a_session_that_cannot_be_begun_says_why_and_leaves_the_others_alone(
+async def test_a_session_that_cannot_start_says_why_and_leaves_the_others_alone(
     launcher: Launcher, fails: Exception, why: str
 ) -> None:
     async with opened(launcher) as sessions:
@@ -269,7 +269,7 @@ class Counting:
         yield OpenBridge({"counting.next": answer}, init=begin)
 
 
-async def test_what_a_bridge_lends_stays_and_each_program_accounts_for_its_own_use(launcher: Launcher) -> None:
+async def test_a_sessions_bridges_stay_open_and_each_program_has_its_own_usage(launcher: Launcher) -> None:
     bridge = Counting()
     accounts: list[Usage] = []
 

@@ -47,8 +47,8 @@ async def test_a_result_without_a_waiting_request_is_retained_until_it_is_fetche
         async with opened(environment) as opening, opening.client(era) as client:
             opening.answer_after(0)
             _, text = await execute(client, "print('a')\n42")
-            (live,) = opening.app.runs
-            await live.over.wait()
+            (handle,) = opening.app.runs
+            await handle.over.wait()
             first = await execute(client, run=handle_in(text))
             second = await execute(client, run=handle_in(text))
 

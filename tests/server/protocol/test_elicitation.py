@@ -213,8 +213,8 @@ async def test_no_answer_in_time_counts_as_a_no(environment: Mapping[str, str], 
 
             async def answer_too_late() -> None:
                 await person.asked.wait()
-                (live,) = opening.app.runs
-                await live.over.wait()
+                (handle,) = opening.app.runs
+                await handle.over.wait()
                 assert person.may_answer is not None
                 person.may_answer.set()
 
@@ -302,17 +302,17 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
                 await person.asked.wait()
                 runs += opening.app.runs
                 tasks.cancel_scope.cancel()
-            (live,) = runs
+            (handle,) = runs
             if era == "auto":  # the request has ended with the question, so there is none that could be cancelled
-                assert live.is_asking
-                pending = await live.next(0)
+                assert handle.is_asking
+                pending = await handle.next(0)
                 assert isinstance(pending, PendingQuestion)
                 pending.answer("no")
-            await live.over.wait()
+            await handle.over.wait()
 
-    assert live.result is not None
-    assert live.result.failure is not None
-    assert live.result.failure.kind == ("raised" if era == "auto" else "cancelled")
+    assert handle.result is not None
+    assert handle.result.failure is not None
+    assert handle.result.failure.kind == ("raised" if era == "auto" else "cancelled")
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -322,8 +322,8 @@ async def test_no_question_is_shown_for_a_run_that_is_being_stopped(environment:
         async with opened(environment) as opening, opening.client(era, person) as client:
             opening.answer_after(0)
             _, text = await execute(client, "print('a')\ncall_tool('shop.look')\ncall_tool('shop.drop', item=1)")
-            (live,) = opening.app.runs
-            assert isinstance(await live.next(60), PendingQuestion)
+            (handle,) = opening.app.runs
+            assert isinstance(await handle.next(60), PendingQuestion)
             opening.answer_after(60)
             failed, text = await execute(client, run=handle_in(text), cancel=True)
 
