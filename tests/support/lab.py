@@ -22,7 +22,7 @@ from codeact_bridges.runs.execute import Workers, run_program
 from codeact_bridges.runs.guest_host import Bridges
 from codeact_bridges.runs.handle import RunHandle, RunOrder
 from codeact_bridges.runs.observer import RunObserver
-from codeact_bridges.runs.result_store import shortened
+from codeact_bridges.runs.shortening import shortened
 from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker

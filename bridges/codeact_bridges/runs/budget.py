@@ -9,7 +9,7 @@ from typing import Literal
 
 from codeact_bridges.errors import BudgetSpent
 from codeact_bridges.text import cut_text
-from codeact_bridges.values import Output, Printed, Value, ValueForm
+from codeact_bridges.values import Output, Printed
 
 MAX_PIECES = 10_000
 
@@ -63,9 +63,3 @@ class OutputBuffer:
     def output(self) -> Output:
         rest = self._rest.getvalue()
         return Output((*self._pieces, *([Printed("stdout", rest)] if rest else [])), self._cut)
-
-
-def cut_value(form: ValueForm, text: str, limit_bytes: int) -> Value:
-    """Return the value whose text is `text`, cut to the limit."""
-    short, cut = cut_text(text, limit_bytes)
-    return Value(form, short, cut)

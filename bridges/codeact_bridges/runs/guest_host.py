@@ -16,8 +16,9 @@ from codeact_bridges.guest import requests
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.port import ModulesPort
 from codeact_bridges.runs.async_operations import AsyncOperations
-from codeact_bridges.runs.budget import OutputBuffer, cut_value
+from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.handle import RunHandle
+from codeact_bridges.runs.shortening import cut_value
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.sandbox.port import EngineInfo
 from codeact_bridges.system.task_groups import plain_task_group

@@ -5,10 +5,10 @@ The store is bounded in bytes, and removes the oldest first. Each result belongs
 
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Annotated, TypeAlias
+from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -16,8 +16,7 @@ from pydantic_core import to_json
 from codeact_bridges.bridge import OpenBridge, Usage
 from codeact_bridges.errors import BadGuestCall
 from codeact_bridges.guest.requests import parse
-from codeact_bridges.text import cut_text
-from codeact_bridges.values import Output, Printed, ResultLink, RunResult, ValueForm
+from codeact_bridges.values import ResultLink, ValueForm
 
 SCHEME = "result://"
 
@@ -26,9 +25,6 @@ MAX_STORED = 1_000
 
 JSON_BYTES_PER_CHAR = 6
 """The most that one character takes in a message to the guest: a control character, as `\\u0000`."""
-
-StoreResult: TypeAlias = Callable[[str, str, str], ResultLink | None]
-"""Stores `(what, media type, text)` and returns its link, or None if the text is too long to store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,35 +129,3 @@ class ResultsBridge:
                 "save_result: the value is larger than the whole store (setting codeact.limits.kept_bytes)"
             )
         return to_json(link.uri).decode()
-
-
-def shortened(result: RunResult, limit_bytes: int, store: StoreResult) -> RunResult:
-    """Cut the output and the value of `result` to `limit_bytes` each, and store the whole of what is cut."""
-    links: list[ResultLink] = []
-
-    def link(what: str, mime_type: str, text: str) -> None:
-        if (stored := store(what, mime_type, text)) is not None:
-            links.append(stored)
-
-    output, value = result.output, result.value
-    short = _short(output, limit_bytes)
-    if short.cut_bytes > output.cut_bytes:
-        link("all that was printed", "text/plain", "".join(piece.text for piece in output.pieces))
-    if value is not None:
-        text, cut = cut_text(value.text, limit_bytes)
-        if cut:
-            link("the whole value", "application/json" if value.form == "json" else "text/plain", value.text)
-            value = replace(value, text=text, cut_bytes=value.cut_bytes + cut)
-    return replace(result, output=short, value=value, stored=tuple(links))
-
-
-def _short(output: Output, limit_bytes: int) -> Output:
-    pieces: list[Printed] = []
-    left, cut = limit_bytes, output.cut_bytes
-    for piece in output.pieces:
-        text, over = cut_text(piece.text, left)
-        left = left - len(text.encode()) if not over else 0
-        cut += over
-        if text:
-            pieces.append(replace(piece, text=text))
-    return Output(tuple(pieces), cut)

@@ -16,8 +16,9 @@ from codeact_bridges.runs.guest_host import Bridges
 from codeact_bridges.runs.handle import RunHandle, RunOrder
 from codeact_bridges.runs.observer import RunObserver, RunRecorder
 from codeact_bridges.runs.registry import RunRegistry
-from codeact_bridges.runs.result_store import ResultStore, shortened
+from codeact_bridges.runs.result_store import ResultStore
 from codeact_bridges.runs.sessions import Sessions
+from codeact_bridges.runs.shortening import shortened
 from codeact_bridges.sandbox.pool import Pool
 from codeact_bridges.values import Failure, ResultLink, RunResult
 

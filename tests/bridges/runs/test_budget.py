@@ -1,11 +1,11 @@
-"""What a run may still use, and what is kept of what it prints."""
+"""A run's budgets, and its output up to a limit."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codeact_bridges.errors import BudgetSpent
-from codeact_bridges.runs.budget import Budget, OutputBuffer, cut_value
+from codeact_bridges.runs.budget import Budget, OutputBuffer
 from codeact_bridges.text import cut_text
 
 
@@ -60,8 +60,3 @@ def test_pieces_of_one_stream_become_one_and_another_stream_parts_them() -> None
         ("stderr", "c"),
         ("stdout", "d"),
     ]
-
-
-def test_a_value_is_cut_like_text() -> None:
-    value = cut_value("repr", "éé", 3)
-    assert (value.form, value.text, value.cut_bytes) == ("repr", "é", 2)
