@@ -256,7 +256,7 @@ async def test_progress_counts_up_and_says_what_the_program_does(environment: Ma
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         came.append((progress, message))
 
-    program = "for n in range(60):\n    print(n); call_tool('shop.look')"
+    program = "for n in range(400):\n    print(n); call_tool('shop.look')"  # for longer than two reports are apart
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era) as client:
             await client.call_tool("execute_code", {"code": program}, progress_callback=on_progress)
