@@ -39,34 +39,28 @@ async def run_program(handle: RunHandle, workers: Workers, bridges: Bridges, lim
     """
     host = RunGuestHost(handle, bridges, limits)
     info = EngineInfo("none", "nothing was run")
-    value, failure = None, _refusal(handle.order.code, limits)
+    value: Value | None = None
+    failure = _refusal(handle.order.code, limits)
     if failure is not None:
         return host.result(info, failure=failure)
+    deadline, deadline_s = handle.deadline, handle.deadline_s
     try:
         async with workers.worker() as worker, host.opened():
             info = worker.info
-            value, failure = await _run_guest(handle, worker, host, limits)
+            with deadline.running(deadline_s, max(deadline_s, limits.total_s)):
+                order = json.dumps({"code": handle.order.code, **host.init}, ensure_ascii=False)
+                value, failure = host.outcome(await worker.run(order, host))
+            if deadline.ended_by is not None:
+                # An exception, so that the worker is killed on the way out.
+                raise _Ended(deadline.ended_by)  # noqa: TRY301
     except _Ended as exc:
-        failure = _ended(exc.by, handle.deadline_s, limits)
+        failure = _ended(exc.by, deadline_s, limits)
     except GuestDied as exc:
         log.warning("a guest died: %s", exc.reason)
         failure = Failure("died", exc.reason)
     except (EngineUnavailable, SessionLost, TooBusy) as exc:
         failure = Failure("refused", str(exc))
     return host.result(info, value=value, failure=failure)
-
-
-async def _run_guest(
-    handle: RunHandle, worker: Worker, host: RunGuestHost, limits: Limits
-) -> tuple[Value | None, Failure | None]:
-    value, failure = None, None
-    with handle.deadline.running(handle.deadline_s, max(handle.deadline_s, limits.total_s)):
-        order = json.dumps({"code": handle.order.code, **host.init}, ensure_ascii=False)
-        value, failure = host.outcome(await worker.run(order, host))
-    if handle.deadline.ended_by is not None:
-        # An exception, so that the worker is killed on the way out.
-        raise _Ended(handle.deadline.ended_by)
-    return value, failure
 
 
 class _Ended(Exception):

@@ -1,9 +1,10 @@
 """Runs programs as their orders say: in a sandbox of the pool or of a session, with what their clients may use."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from opentelemetry import trace
@@ -17,10 +18,10 @@ from codeact_bridges.runs.handle import RunHandle, RunOrder
 from codeact_bridges.runs.observer import RunObserver, RunRecorder
 from codeact_bridges.runs.registry import RunRegistry
 from codeact_bridges.runs.result_store import ResultStore
-from codeact_bridges.runs.sessions import Sessions
+from codeact_bridges.runs.sessions import InterpreterSession, Sessions
 from codeact_bridges.runs.shortening import shortened
 from codeact_bridges.sandbox.pool import Pool
-from codeact_bridges.values import Failure, ResultLink, RunResult
+from codeact_bridges.values import Failure, RunResult
 
 MAX_CLIENTS_REMEMBERED = 1_000
 """Clients whose users' permissions are remembered. The one that has been away longest is forgotten."""
@@ -70,39 +71,33 @@ class RunService:
         return self._sessions.knows(_session_owner(owner, name, shared=shared), name)
 
     async def _execute(self, handle: RunHandle) -> RunResult:
-        """Execute a run, traced and recorded however it ends."""
+        """Execute a run, traced and recorded however it ends. A stop while it waits for its turn ends the wait."""
+        result = _not_run("cancelled", "stopped on request before it began")
         with _traced(handle) as trace_result:
             try:
-                result = await self._execute_in_sandbox(handle)
+                with handle.deadline.before():
+                    async with self._sandbox_for(handle.order) as (workers, bridges):
+                        result = await run_program(handle, workers, bridges, self._limits)
+                    if isinstance(workers, InterpreterSession):
+                        result = replace(result, session=workers.name, session_state=workers.state)
             except SandboxError as exc:
                 result = _not_run("refused", str(exc))
+            result = shortened(result, self._limits.output_bytes, partial(self.results.store, handle.owner))
             trace_result(result)
         if self._recorder is not None:
             await self._recorder.record(handle.public_id, handle.owner, handle.order.code, result)
         return result
 
-    async def _execute_in_sandbox(self, handle: RunHandle) -> RunResult:
-        """Choose the sandbox and the bridges. A stop while the run waits for its turn ends the wait."""
-        order = handle.order
-        with handle.deadline.before():
-            if order.session is None:
-                return await self._execute_with(handle, self._pool, self._bridges)
-            owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
-            async with self._sessions.use(owner, order.session, reset=order.reset) as session:
-                result = await self._execute_with(handle, session, replace(self._bridges, configured=session.bridges()))
-                return replace(result, session=order.session, session_state=session.state)
-        return _not_run("cancelled", "stopped on request before it began")
-
-    async def _execute_with(self, handle: RunHandle, workers: Workers, bridges: Bridges) -> RunResult:
-        """Run the program; store what is too long for the client."""
-        owner = handle.owner
-        own = replace(bridges, configured=(*bridges.configured, self.results.bridge(owner)))
-        result = await run_program(handle, workers, own, self._limits)
-
-        def store(what: str, mime_type: str, text: str) -> ResultLink | None:
-            return self.results.store(owner, what, mime_type, text)
-
-        return shortened(result, self._limits.output_bytes, store)
+    @asynccontextmanager
+    async def _sandbox_for(self, order: RunOrder) -> AsyncGenerator[tuple[Workers, Bridges]]:
+        """Provide a run's workers, the pool or a session, and its bridges."""
+        results = self.results.bridge(order.owner)
+        if order.session is None:
+            yield self._pool, replace(self._bridges, configured=(*self._bridges.configured, results))
+            return
+        owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
+        async with self._sessions.use(owner, order.session, reset=order.reset) as session:
+            yield session, replace(self._bridges, configured=(*session.bridges(), results))
 
     def _grants_of(self, owner: str) -> Grants:
         grants = self._grants.setdefault(owner, Grants())

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -250,22 +251,28 @@ async def test_a_long_result_is_stored_and_read_by_a_later_program_and_by_the_cl
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_progress_counts_up_and_says_what_the_program_does(environment: Mapping[str, str], era: Era) -> None:
-    came: list[tuple[float, str | None]] = []
+async def test_progress_counts_up_and_says_what_the_program_does(
+    environment: Mapping[str, str], era: Era, tmp_path: Path
+) -> None:
+    came: list[tuple[float, str]] = []
+    called = anyio.Event()
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        came.append((progress, message))
+        came.append((progress, message or ""))
+        if "called shop.look\n(1 tool calls so far)" in came[-1][1]:
+            called.set()
 
-    program = "for n in range(400):\n    print(n); call_tool('shop.look')"  # for longer than two reports are apart
+    program = f"print('first')\ncall_tool('shop.look')\ncall_tool('shop.hang', path={str(tmp_path / 'hung')!r})"
     with anyio.fail_after(GUARD_S):
-        async with opened(environment) as opening, opening.client(era) as client:
-            await client.call_tool("execute_code", {"code": program}, progress_callback=on_progress)
+        async with opened(environment) as opening, opening.client(era) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                partial(client.call_tool, "execute_code", {"code": program}, progress_callback=on_progress)
+            )
+            await called.wait()
+            tasks.cancel_scope.cancel()
 
     assert [progress for progress, _ in came] == [float(n + 1) for n in range(len(came))]
-    last = came[-1][1]
-    assert last is not None
-    assert "called shop.look" in last
-    assert "tool calls so far)" in last
+    assert came[0][1].startswith("first")
 
 
 @pytest.mark.parametrize(
