@@ -174,8 +174,14 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._wake_receiver()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if self._on_stderr is not None:
+        if fd == 1:  # from a child so fast that asyncio read it before `connection_made`
+            self.stdout_received(data)
+        elif self._on_stderr is not None:
             self._on_stderr(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 1:
+            self.stdout_closed()
 
     def pause_writing(self) -> None:
         self._has_room = anyio.Event()
