@@ -18,22 +18,26 @@ HERE = Path(__file__).parent
 SLOW = tuple(
     str(HERE / each)
     for each in (
+        "bridges/runs/test_encoded_once.py",
+        "bridges/sandbox/test_worker_process.py",
         "bridges/tools/credentials/test_oauth.py",
         "bridges/tools/downstream/test_published_servers.py",
         "conformance",
         "differential",
         "e2e",
         "examples",
+        "security/files/test_links_swapped_in.py",
         "security/network/test_floods.py",
         "security/network/test_no_url_gets_around_the_rules.py",
+        "security/network/test_stalling_servers.py",
         "server/protocol/test_servers_questions.py",
         "server/test_run_states.py",
     )
 )
 """Folders and files whose tests are marked `slow`. A single one carries the mark itself."""
 
-SLOW_FIXTURES = {"commands", "everyday", "serving"}
-"""A test that uses one is `slow` too: each starts a process that imports the whole MCP library, for a second."""
+SLOW_FIXTURES = {"commands", "environment", "everyday", "hostile", "lab", "serving"}
+"""A test that uses one is `slow` too: each starts processes, of servers or of workers with a guest."""
 
 NOT_TESTED = pytest.StashKey[tuple[int, str]]()
 

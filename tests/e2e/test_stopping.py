@@ -192,7 +192,7 @@ async def test_neither_a_stubborn_server_below_nor_a_listening_client_keeps_it(
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
 async def test_it_can_be_stopped_while_the_guest_is_compiled(how: str, commands: Commands, tmp_path: Path) -> None:
     def compiling() -> bool:
-        return any("sandbox.compiler" in seen.command for seen in served.below())
+        return any("component_compiler" in seen.command for seen in served.below())
 
     with anyio.fail_after(30):
         async with commands.serving("stdio", "--engine", "wasmtime", XDG_CACHE_HOME=str(tmp_path / "cache")) as served:

@@ -83,7 +83,6 @@ def test_what_a_broken_schema_cannot_tell_is_left_to_the_server(schema: dict[str
     assert not complaint({"x": "value"}, schema)
 
 
-@pytest.mark.slow  # it counts CPU time, which measuring coverage would add to
 def test_no_schema_can_make_the_check_take_long() -> None:
     doubling = {f"A{n}": {"anyOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(40)}
     regular: dict[str, Any] = {"type": "string", "pattern": "(a+)+$"}
@@ -99,7 +98,7 @@ def test_no_schema_can_make_the_check_take_long() -> None:
     complaint({"x": 5}, schema)
     complaint({"y": "a" * 40 + "!"}, schema)
     complaint({"z": [{"n": n} for n in range(20_000)]}, schema)
-    assert time.process_time() - started < 2  # without the bounds: years
+    assert time.process_time() - started < 60  # CPU seconds; 2 with the bounds, years without
 
 
 def test_a_complaint_is_bounded_whatever_the_arguments() -> None:

@@ -151,5 +151,5 @@ def test_two_thousand_tools_are_searched_without_delay() -> None:
     catalog.search("thing")
     for _ in range(20):
         catalog.search("get thing 3")
-    # A bound for a slow machine, not a measurement: that takes 0.25 s for all of it here.
-    assert time.process_time() - started < 3
+    # A bound for a slow machine that also measures coverage, not a measurement: it takes 0.25 s of CPU time here.
+    assert time.process_time() - started < 30
