@@ -1,4 +1,4 @@
-"""Two clients of one HTTP server who know or guess each other's handles, sessions and kept results: nothing leaks."""
+"""Two clients of one HTTP server who know or guess each other's handles, sessions and stored results: nothing leaks."""
 
 import re
 from collections.abc import AsyncGenerator

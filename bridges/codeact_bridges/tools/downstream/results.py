@@ -210,8 +210,8 @@ def _no_constant(name: str) -> JsonValue:
 
 _JSON_READER = json.JSONDecoder(object_pairs_hook=_only_once, parse_constant=_no_constant)
 _JSON_READER_OF_LARGE = json.JSONDecoder(object_pairs_hook=_only_once, parse_float=_finite, parse_constant=_no_constant)
-# Without either a number is less than 1e100 * 1e99.
-_MAY_BE_LARGE: Final = re.compile(r"[0-9][eE]\+?[0-9]{3}|[0-9]{100}")
+# Without either a number is less than 1e100 * 1e99. From the start of the digits: else each digit starts a search.
+_MAY_BE_LARGE: Final = re.compile(r"[0-9][eE]\+?[0-9]{3}|(?<![0-9])[0-9]{100}")
 
 
 def _size(text: str) -> int:
