@@ -1,9 +1,11 @@
-"""The description of `execute_code`: everything that a model reads before its first program. Pure.
+"""What a model reads before its first program: the description of `execute_code`, and the server's instructions. Pure.
 
-At most 2,000 bytes, whether there are no tools or two thousand. If all signatures fit, they are listed. Otherwise each
-server gets a line, and as many signatures as fit follow.
+The description has at most 2,000 bytes, whether there are no tools or two thousand. Its first sentence names the
+servers, because clients that load tools on demand show or index little more of it. If all signatures fit, they are
+listed. Otherwise each server gets a line, and as many signatures as fit follow.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +20,21 @@ MAX_BYTES = 2_000
 MAX_CAPABILITY_CHARS = 140
 """Limit for each of the three lists: packages, folders, hosts."""
 
+MAX_FIRST_SENTENCE = 150
+"""Qwen Code shows the first 160 characters of a tool that it has not loaded."""
+
+MAX_INSTRUCTIONS_NAMES = 300
+"""Limit of the servers' names in the instructions, which some clients put into every prompt."""
+
+MAX_SEARCH_HINT = 500
+"""Limit of the words for tool searches. No client shows them to its model."""
+
 MAX_SERVER_LINES = 12
 MAX_NAME = 40
 MAX_SERVER_LINE = 110
 
 _HOW = """\
-Run a Python program in a sandbox that calls the tools of other MCP servers. Use it instead of many tool calls: \
+Use it instead of many tool calls: \
 loop, filter, join and sum in the program, and return only what is needed. To read the whole result of one call, \
 write a one-line program.
 
@@ -90,7 +101,7 @@ def describe_execute_code(
     `failed` are the servers that have no tools because they failed (`ToolsBridge.failed`). The reason is left out: it
     contains the server's stderr, and changes with each attempt.
     """
-    usage = _HOW + capabilities.sentence()
+    usage = f"{_first_sentence(catalog.servers)} {_HOW}{capabilities.sentence()}"
     toolless = _lines_of_servers_without_tools(catalog, failed)
     if not catalog.tools:
         return _fitting([usage, "\n".join(toolless) or _NO_TOOLS], max_bytes)
@@ -99,8 +110,59 @@ def describe_execute_code(
     if len(shown) == len(catalog.tools):
         return "\n".join([head, *shown])
     head = "\n".join([usage, "", _SOME_SHOWN, "", *_server_lines(catalog, failed)])
-    shown = _as_many_as_fit(_round_robin(catalog), max_bytes - _size(head) - len("\n\nFor example:"))
+    shown = _as_many_as_fit(_round_robin(catalog, MAX_SERVER_LINES), max_bytes - _size(head) - len("\n\nFor example:"))
     return _fitting([head, "\n".join(["For example:", *shown])] if shown else [head], max_bytes)
+
+
+def instructions(servers: Sequence[str]) -> str:
+    """The instructions of the whole server, which many clients put into their system prompt: what for, and how."""
+    if not servers:
+        return "execute_code runs a Python program in a sandbox."
+    return (
+        f"execute_code runs a Python program that calls the tools of {_servers(servers, MAX_INSTRUCTIONS_NAMES)}. "
+        'Use it for every task that concerns them: call_tool("server.tool", arg=value) calls a tool, '
+        'search_tools("words") finds one.'
+    )
+
+
+def search_hint(catalog: Catalog) -> str:
+    """Words that a search for tools should find `execute_code` by: the servers' names, then those of their tools."""
+    names = [*catalog.servers, *(tool.name for tool in _round_robin(catalog, MAX_SEARCH_HINT))]
+    words = dict.fromkeys(word for name in names for word in _words(name))
+    hint = ""
+    for word in words:
+        if len(hint) + len(word) + 1 > MAX_SEARCH_HINT:
+            break
+        hint += f" {word}"
+    return hint.strip()
+
+
+def _words(name: str) -> list[str]:
+    """The lower-case words of a name such as `git_log`, `list-orders` or `getUser`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", one_line(name, MAX_NAME))
+    return re.findall(r"[^\W_]+", apart.lower())
+
+
+def _first_sentence(servers: Sequence[str]) -> str:
+    """What `execute_code` is for, in at most `MAX_FIRST_SENTENCE` characters."""
+    what = "Run a Python program in a sandbox"
+    if not servers:
+        return f"{what}."
+    what += " that calls the tools of "
+    return f"{what}{_servers(servers, MAX_FIRST_SENTENCE - len(what) - 1)}."
+
+
+def _servers(servers: Sequence[str], limit: int) -> str:
+    """The servers by name, as many as fit into `limit` characters: `the MCP servers orders, git and 12 more`."""
+    names = [one_line(server, MAX_NAME) for server in servers]
+    if len(names) == 1:
+        return f"the MCP server {names[0]}"
+    text = f"the MCP servers {', '.join(names[:-1])} and {names[-1]}"
+    shown = min(len(names) - 1, limit // 2)
+    while shown and len(text) > limit:
+        text = f"the MCP servers {', '.join(names[:shown])} and {len(names) - shown} more"
+        shown -= 1
+    return text
 
 
 def _lines_of_servers_without_tools(catalog: Catalog, failed: Collection[str]) -> list[str]:
@@ -148,12 +210,12 @@ def _server_line(server: str, tools: list[str], width: int, *, failed: bool) -> 
     return line
 
 
-def _round_robin(catalog: Catalog) -> list[CatalogTool]:
+def _round_robin(catalog: Catalog, max_rounds: int) -> list[CatalogTool]:
     """The first tool of each server, then the second of each, and so on: the first examples show the most variety."""
     by_server: dict[str, list[CatalogTool]] = {}
     for tool in catalog.tools:
         by_server.setdefault(tool.server, []).append(tool)
-    rounds = min(max(map(len, by_server.values())), MAX_SERVER_LINES)
+    rounds = min(max(map(len, by_server.values()), default=0), max_rounds)
     return [tools[number] for number in range(rounds) for tools in by_server.values() if number < len(tools)]
 
 

@@ -20,7 +20,12 @@ from codeact_server.protocol import resources
 from codeact_server.protocol.arguments import input_schema, parse
 from codeact_server.protocol.call import CallAnswer, answer
 from codeact_server.protocol.client import client_of
-from codeact_server.protocol.description import GuestCapabilities, describe_execute_code
+from codeact_server.protocol.description import (
+    GuestCapabilities,
+    describe_execute_code,
+    instructions,
+    search_hint,
+)
 from codeact_server.protocol.log_messages import LogLevels
 from codeact_server.protocol.results import refused
 
@@ -136,6 +141,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
             server = CodeActServer(
                 "codeact-mcp",
                 version=version("codeact-mcp"),
+                instructions=instructions([server.name for server in app.config.servers]),
                 on_list_tools=list_tools,
                 on_call_tool=call_tool,
                 on_list_resources=list_resources,
@@ -174,6 +180,8 @@ def tool(app: App) -> types.Tool:
             destructive_hint=can.destructive,
             open_world_hint=can.open_world or not settled,
         ),
+        # Read by Claude Code: load the tool at once also where tools are loaded on demand, and find it by these words.
+        _meta={"anthropic/alwaysLoad": True, "anthropic/searchHint": search_hint(app.tools.catalog)},
     )
 
 

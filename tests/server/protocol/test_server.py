@@ -8,9 +8,11 @@ from typing import Any, get_args
 
 import anyio
 import pytest
-from mcp import Client, MCPError
+from mcp import Client, ClientSession, MCPError, types
 from mcp.server.mcpserver import MCPServer
+from mcp.shared.memory import create_client_server_memory_streams
 from mcp.types import BlobResourceContents, EmbeddedResource, ImageContent, TextContent
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from served import Era
 
 from codeact_bridges.limits import Limits
@@ -222,6 +224,42 @@ async def test_the_schema_has_the_tools_arguments_and_no_others(client: Client) 
     assert tool.input_schema["properties"].keys() >= {"code", "timeout_s"}
     assert tool.input_schema["additionalProperties"] is False
     assert "counter.double(n: int) -> int" in str(tool.description)
+
+
+async def test_the_tool_is_always_loaded_and_found_by_its_servers_and_their_tools(client: Client) -> None:
+    (tool,) = (await client.list_tools()).tools
+
+    assert tool.meta is not None
+    assert tool.meta["anthropic/alwaysLoad"] is True
+    assert tool.meta["anthropic/searchHint"] == "counter double refuse"
+
+
+async def test_the_instructions_name_the_servers(client: Client) -> None:
+    assert client.instructions is not None
+    assert "calls the tools of the MCP server counter. " in client.instructions
+
+
+@pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)
+async def test_every_handshake_version_has_the_instructions(app: App, version: str) -> None:
+    params = types.InitializeRequestParams(
+        protocol_version=version,
+        capabilities=types.ClientCapabilities(),
+        client_info=types.Implementation(name="test", version="1"),
+    )
+    with anyio.fail_after(30):
+        async with (
+            open_server(app) as server,
+            create_client_server_memory_streams() as (ours, theirs),
+            anyio.create_task_group() as tasks,
+            ClientSession(*ours) as session,
+        ):
+            tasks.start_soon(server.run, *theirs, server.create_initialization_options())
+            answer = await session.send_request(types.InitializeRequest(params=params), types.InitializeResult)
+            tasks.cancel_scope.cancel()
+
+    assert answer.protocol_version == version
+    assert answer.instructions is not None
+    assert "calls the tools of the MCP server counter. " in answer.instructions
 
 
 async def test_an_unknown_tool_is_a_protocol_error(client: Client) -> None:
