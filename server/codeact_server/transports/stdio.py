@@ -22,6 +22,9 @@ import anyio.lowlevel
 import anyio.to_thread
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
+from pydantic_core import to_json
+
+from codeact_server.transports.json_rpc import BATCH_VERSION, examine, requested_version
 
 READ_BYTES = 1 << 16
 MAX_LINE_BYTES = 64 << 20
@@ -35,8 +38,9 @@ async def serve_stdio(server: Server[dict[str, Any]]) -> None:
     """Serve one client until stdin ends or this is cancelled."""
     private_stdin, private_stdout = _claim(0), _claim(1)
     # The SDK uses no other methods of the two files than these objects have.
-    stdin = cast("anyio.AsyncFile[str]", lines_of(private_stdin))
-    stdout = cast("anyio.AsyncFile[str]", StdoutWriter(private_stdout))
+    writer = StdoutWriter(private_stdout)
+    stdin = cast("anyio.AsyncFile[str]", messages_of(lines_of(private_stdin), writer))
+    stdout = cast("anyio.AsyncFile[str]", writer)
     with anyio.CancelScope() as scope:
         async with stdio_server(stdin, stdout) as (read_stream, write_stream):
             await server.run(read_stream, write_stream, server.create_initialization_options())
@@ -120,26 +124,44 @@ async def _lines_from_thread(fd: int) -> AsyncGenerator[str]:
             yield line
 
 
+async def messages_of(lines: AsyncGenerator[str], stdout: "StdoutWriter") -> AsyncGenerator[str]:
+    """Yield a line for each message. A line that is none is answered here."""
+    version = None
+    async for line in lines:
+        if not line.strip():
+            continue
+        examined = examine(line, batches=version == BATCH_VERSION)
+        for refused in examined.refusals:
+            await stdout.write(refused.model_dump_json(by_alias=True, exclude_unset=True) + "\n")
+            await stdout.flush()
+        for message in examined.messages:
+            version = requested_version(message) or version
+            yield to_json(message).decode() + "\n" if examined.is_batch else line
+
+
 class StdoutWriter:
-    """Writes to a descriptor. `flush` raises `ClosedResourceError` when the reader has closed it."""
+    """Writes to a descriptor, one `flush` after the other. `flush` raises `ClosedResourceError` when the reader has
+    closed it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._pending = b""
         self._pollable = _is_pollable(fd)
+        self._flushing = anyio.Lock()
 
     async def write(self, text: str) -> None:
         self._pending += text.encode()
 
     async def flush(self) -> None:
-        data, self._pending = self._pending, b""
-        try:
-            if self._pollable:
-                await self._write_by_polling(data)
-            else:
-                await anyio.to_thread.run_sync(self._write_blocking, data, abandon_on_cancel=True)
-        except OSError as exc:
-            raise anyio.ClosedResourceError from exc  # the SDK stops writing on this
+        async with self._flushing:
+            data, self._pending = self._pending, b""
+            try:
+                if self._pollable:
+                    await self._write_by_polling(data)
+                else:
+                    await anyio.to_thread.run_sync(self._write_blocking, data, abandon_on_cancel=True)
+            except OSError as exc:
+                raise anyio.ClosedResourceError from exc  # the SDK stops writing on this
 
     async def _write_by_polling(self, data: bytes) -> None:
         """Write in pieces of at most `select.PIPE_BUF` bytes: a writable descriptor takes so many without blocking."""

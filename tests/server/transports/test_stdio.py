@@ -1,14 +1,16 @@
 """The stdio transport over pipes, sockets and files, with clients that write in pieces, do not read, or disconnect."""
 
+import json
 import os
 import socket
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from codeact_server.transports import stdio
-from codeact_server.transports.stdio import StdoutWriter, lines_of
+from codeact_server.transports.stdio import StdoutWriter, lines_of, messages_of
 
 GUARD_S = 20
 LARGE = "x" * 1_000_000 + "\n"
@@ -120,3 +122,46 @@ async def test_writing_to_a_closed_reader_raises_closed_resource_error(kind: str
     with anyio.fail_after(GUARD_S), pytest.raises(anyio.ClosedResourceError):
         await writer.flush()
     os.close(into)
+
+
+@pytest.mark.parametrize(("version", "batches"), [("2025-03-26", True), ("2025-11-25", False)])
+async def test_lines_become_messages_and_what_is_none_is_answered(version: str, batches: bool) -> None:
+    initialize = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": version}}
+    pings = [{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in (1, 2)]
+
+    async def lines() -> AsyncGenerator[str]:
+        for line in (pings, initialize, "\n", pings, pings[0] | {"id": None}, pings[0]):
+            yield line if isinstance(line, str) else json.dumps(line) + "\n"
+
+    out, into = os.pipe()
+    with anyio.fail_after(GUARD_S):
+        passed = [json.loads(line) async for line in messages_of(lines(), StdoutWriter(into))]
+        os.close(into)
+        answers = [json.loads(line) for line in await all_of(out)]
+
+    assert passed == [initialize, *(pings if batches else []), pings[0]]
+    assert [answer["id"] for answer in answers] == [1, 2, *([] if batches else [1, 2]), None]
+    assert {answer["error"]["code"] for answer in answers} == {-32600}
+
+
+async def test_answers_that_are_written_at_once_do_not_mix() -> None:
+    out, into = os.pipe()
+    writer = StdoutWriter(into)
+    came: list[list[str]] = []
+
+    async def read() -> None:
+        came.append(await all_of(out))
+
+    async def write(text: str) -> None:
+        await writer.write(text)
+        await writer.flush()
+
+    with anyio.fail_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            async with anyio.create_task_group() as writers:
+                for letter in "ab":
+                    writers.start_soon(write, letter * 1_000_000 + "\n")
+            os.close(into)
+
+    assert sorted(came[0]) == ["a" * 1_000_000 + "\n", "b" * 1_000_000 + "\n"]
