@@ -1,4 +1,4 @@
-"""The project's checks, one step each: `python -m tests.check [lint|format|types|unit|slow|coverage|all]`.
+"""The project's checks, one step each: `python -m tests.check [lint|format|types|unit|slow|clients|coverage|all]`.
 
 A step runs its commands from the project's top folder and shows them. The first command that fails ends the check with
 its exit code. Further arguments go to the step's last command: `python -m tests.check unit tests/bridges -x`.
@@ -18,12 +18,14 @@ STEPS = {
     "types": ["mypy", f"pyright --pythonpath {shlex.quote(sys.executable)}"],
     "unit": ["pytest"],
     "slow": ["pytest -m slow"],
+    "clients": ["pytest -m clients"],
     "coverage": ["pytest --cov --cov-fail-under=0 --cov-report=", "pytest -m slow --cov --cov-append"],
 }
 """Modules that this Python runs, with their arguments."""
 
 ALL = ("lint", "types", "coverage")
-"""`coverage` runs the tests of `unit` and of `slow`; `format` changes files."""
+"""`coverage` runs the tests of `unit` and of `slow`; `format` changes files; `clients` drives all clients,
+`slow` four of them."""
 
 
 def main() -> int:

@@ -1,0 +1,95 @@
+"""What real clients show their model: asserted on the requests that they send to it.
+
+See `tests/support/real_clients`: one conversation for each client, with one program for each check. A check that fails
+shows what stood in the request.
+"""
+
+import re
+
+import pytest
+from real_clients.conversation import Conversation
+from real_clients.programs import DENIED, LONG, PICTURE, SLOW, TICKS, TOOL_ERROR, TRACEBACK, VALUES
+from real_clients.script import Step
+
+pytestmark = pytest.mark.clients
+
+SIGNATURES = (r"orders\.list_orders\(", r"orders\.get_order\([^)]*order_id")
+UNTRUE = re.compile(r"\buser (has |had )?(said no|declined|denied|refused|rejected|did not)", re.IGNORECASE)
+RULE = (
+    r"codeact\.policy\.rules",
+    r"""\btool\\*["']?\s*[=:]\s*\\*["']?orders\.customer_addresses""",
+    r"""\baction\\*["']?\s*[=:]\s*\\*["']?allow""",
+)
+MARKS = re.compile(r"""[^\s>"'](\[(?:result|failed|stored)\])""")
+
+
+def expect(conversation: Conversation, step: Step) -> str:
+    """The text that the model was shown of the step, which must be all that the step shows."""
+    text = conversation.text(step.name)
+    missing = [pattern for pattern in step.shows if not re.search(pattern, text)]
+    if missing:
+        pytest.fail(f"{missing} not in what the model was shown:\n{text or '(nothing)'}\n{conversation.report}", False)
+    return text
+
+
+def test_the_conversation_comes_to_its_end(conversation: Conversation) -> None:
+    assert list(conversation.results) == [step.name for step in conversation.steps], conversation.report
+
+
+@pytest.mark.parametrize("step", VALUES, ids=lambda step: step.name)
+def test_a_result_of_every_kind_is_shown_whole(conversation: Conversation, step: Step) -> None:
+    expect(conversation, step)
+
+
+def test_the_first_definition_has_the_signatures(conversation: Conversation) -> None:
+    assert conversation.definition is not None, conversation.report
+    description = conversation.definition.description
+    assert [pattern for pattern in SIGNATURES if not re.search(pattern, description)] == [], description
+
+
+def test_the_first_list_of_tools_says_that_they_only_read(conversation: Conversation) -> None:
+    first = conversation.answers("tools/list")[0]
+    assert [tool["annotations"]["readOnlyHint"] for tool in first["tools"]] == [True], first
+
+
+def test_a_value_is_shown_after_a_long_print(conversation: Conversation) -> None:
+    expect(conversation, LONG)
+
+
+def test_every_block_begins_a_line(conversation: Conversation) -> None:
+    for name, results in conversation.results.items():
+        for result in results:
+            for text in result.texts:
+                assert not MARKS.search(text.replace("\\n", "\n")), f"{name}: {text}"
+
+
+def test_blocks_end_with_a_newline_on_the_wire(conversation: Conversation) -> None:
+    for answer in conversation.answers("tools/call"):
+        for block in answer["content"]:
+            assert block["type"] != "text" or block["text"].endswith("\n"), block
+
+
+@pytest.mark.parametrize("step", [TRACEBACK, TOOL_ERROR], ids=lambda step: step.name)
+def test_a_failure_is_shown_with_its_traceback(conversation: Conversation, step: Step) -> None:
+    expect(conversation, step)
+
+
+def test_a_denial_is_true_and_names_the_rule(conversation: Conversation) -> None:
+    text = expect(conversation, DENIED)
+    assert not UNTRUE.search(text), text
+    assert [pattern for pattern in RULE if not re.search(pattern, text)] == [], text
+
+
+def test_a_picture_is_shown(conversation: Conversation) -> None:
+    expect(conversation, PICTURE)
+    images = [image for result in conversation.results[PICTURE.name] for image in result.images]
+    assert images == (["image/png"] if conversation.client.shows_images else [])
+
+
+def test_a_slow_program_is_shown_whole(conversation: Conversation) -> None:
+    text = expect(conversation, SLOW)
+    assert re.findall(r"tick \d\d", text) == TICKS, text
+
+
+def test_nothing_outlives_the_client(conversation: Conversation) -> None:
+    assert conversation.left == []
