@@ -34,7 +34,7 @@ codeact_bridges.tools: bridge
 """
 
 LAYERS_IN_SANDBOX = """
-codeact_bridges.sandbox: port worker
+codeact_bridges.sandbox: port preparation worker
 codeact_bridges.sandbox: worker_process pool
 codeact_bridges.sandbox: hypervisor component_cache
 codeact_bridges.sandbox: engine_selection

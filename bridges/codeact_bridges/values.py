@@ -118,6 +118,11 @@ class CallProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparing:
+    """The program has not begun: the sandbox is being prepared on this machine, which takes long once."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRecord:
     """One access to a file or a host, allowed or denied."""
 

@@ -19,6 +19,7 @@ from codeact_bridges.runs.service import RunService
 from codeact_bridges.runs.sessions import Sessions, open_sessions
 from codeact_bridges.sandbox.engine_selection import EngineSettings, open_engine
 from codeact_bridges.sandbox.pool import Pool, open_pool
+from codeact_bridges.sandbox.preparation import Preparation
 from codeact_bridges.tools.bridge import ToolsBridge
 from codeact_bridges.tools.credentials.secret_store import SecretStore, open_secret_store
 from codeact_bridges.tools.spec import HttpServer
@@ -55,6 +56,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
         message_bytes=limits.message_bytes,
         cache=Path(platformdirs.user_cache_path("codeact-mcp", appauthor=False)),
     )
+    preparation = Preparation()
     async with (
         ToolsBridge(
             config.servers,
@@ -63,7 +65,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
             secret_store=configured_secret_store(config),
             result_limit_bytes=limits.message_bytes,
         ) as tools,
-        open_engine(engine, say) as launch,
+        open_engine(engine, say, preparation) as launch,
         open_pool(launch, config.pool) as pool,
     ):
         modules = ModulesBridge(StandardLibrary(STANDARD_LIBRARY), find_packages(config.packages))
@@ -81,6 +83,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
                 limits=limits,
                 policy=config.policy,
                 recorder=AuditLog(config.audit) if config.audit is not None else None,
+                preparation=preparation,
             )
             yield App(config, tools, pool, sessions, runs, service)
 

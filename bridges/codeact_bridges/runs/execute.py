@@ -46,6 +46,7 @@ async def run_program(handle: RunHandle, workers: Workers, bridges: Bridges, lim
     deadline, deadline_s = handle.deadline, handle.deadline_s
     try:
         async with workers.worker() as worker, host.opened():
+            handle.begin()
             info = worker.info
             with deadline.running(deadline_s, max(deadline_s, limits.total_s)):
                 order = json.dumps({"code": handle.order.code, **host.init}, ensure_ascii=False)

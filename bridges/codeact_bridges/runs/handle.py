@@ -21,7 +21,7 @@ from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.deadline import Deadline
 from codeact_bridges.runs.observer import RunEvent, RunObserver
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
-from codeact_bridges.values import CallRecord, JsonValue, Output, Printed, RunResult
+from codeact_bridges.values import CallRecord, JsonValue, Output, Preparing, Printed, RunResult
 
 MAX_CLIENT_REQUESTS = 20
 """Requests of downstream servers to the client in one run. Each takes a person's time, and a server may ask again
@@ -81,6 +81,8 @@ class RunHandle:
         self.observers: list[RunObserver] = []
         self.result: RunResult | None = None
         self.over = anyio.Event()
+        self.is_preparing = False
+        """Whether the program waits for the sandbox to be prepared on this machine."""
         self.calls = 0
         """Tool calls that have ended."""
         self.unwatched_since: float | None = None
@@ -146,6 +148,10 @@ class RunHandle:
         for pending in self._pending:
             pending.over.set()
 
+    def begin(self) -> None:
+        """The program has its sandbox, and starts."""
+        self.is_preparing = False
+
     def finish(self, result: RunResult) -> None:
         """Set the result, and wake every request that waits."""
         self.result = result
@@ -155,6 +161,8 @@ class RunHandle:
     def notify(self, event: RunEvent) -> None:
         """Take an event of the run, and pass it to the observers."""
         match event:
+            case Preparing():
+                self.is_preparing = True
             case Printed():
                 self._unread.add(event.stream, event.text)
             case CallRecord():

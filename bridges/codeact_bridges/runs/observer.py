@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from codeact_bridges.values import CallProgress, CallRecord, Printed, RunResult
+from codeact_bridges.values import CallProgress, CallRecord, Preparing, Printed, RunResult
 
-RunEvent: TypeAlias = Printed | CallRecord | CallProgress
-"""A piece of output, a tool call that has ended, or the progress of one that has not."""
+RunEvent: TypeAlias = Preparing | Printed | CallRecord | CallProgress
+"""A long wait for the sandbox, a piece of output, a tool call that has ended, or the progress of one that has not."""
 
 RunObserver: TypeAlias = Callable[[RunEvent], None]
 """Gets each event as it happens. Must not block, and must not raise."""

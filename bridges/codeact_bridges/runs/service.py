@@ -21,7 +21,8 @@ from codeact_bridges.runs.result_store import ResultStore
 from codeact_bridges.runs.sessions import InterpreterSession, Sessions
 from codeact_bridges.runs.shortening import shortened
 from codeact_bridges.sandbox.pool import Pool
-from codeact_bridges.values import Failure, RunResult
+from codeact_bridges.sandbox.preparation import Preparation
+from codeact_bridges.values import Failure, Preparing, RunResult
 
 MAX_CLIENTS_REMEMBERED = 1_000
 """Clients whose users' permissions are remembered. The one that has been away longest is forgotten."""
@@ -42,10 +43,12 @@ class RunService:
         limits: Limits,
         policy: Policy,
         recorder: RunRecorder | None,
+        preparation: Preparation,
     ) -> None:
-        """Without a `recorder`, runs are not recorded."""
+        """Without a `recorder`, runs are not recorded. Runs that wait for the `preparation` of the sandbox say so."""
         self._bridges, self._pool, self._sessions, self._registry = bridges, pool, sessions, registry
         self._limits, self._policy, self._recorder = limits, policy, recorder
+        self._preparation = preparation
         self.results = ResultStore(limits.kept_bytes, message_bytes=limits.message_bytes)
         self._grants: OrderedDict[str, Grants] = OrderedDict()
 
@@ -75,7 +78,8 @@ class RunService:
         result = _not_run("cancelled", "stopped on request before it began")
         with _traced(handle) as trace_result:
             try:
-                with handle.deadline.before():
+                told = self._preparation.observed(lambda: handle.notify(Preparing()))
+                with handle.deadline.before(), told:
                     async with self._sandbox_for(handle.order) as (workers, bridges):
                         result = await run_program(handle, workers, bridges, self._limits)
                     if isinstance(workers, InterpreterSession):

@@ -1,8 +1,8 @@
 """The guest component, compiled once per machine and stored in the user's cache directory.
 
 A compiled component is machine code, so only files that we wrote may be loaded: the directory and the file must belong
-to this user alone (0700, 0600), and the file's name contains the digest of its content. Any other file is rebuilt,
-never loaded. If no such directory can be created, a private temporary one is used for the life of this process.
+to this user, nobody else may write to them, and the file's name contains the digest of its content. Any other file is
+rebuilt, never loaded. If there is no such directory, a private temporary one is used for the life of this process.
 """
 
 import hashlib
@@ -44,31 +44,90 @@ async def compiled_component(source: Path, cache: Path, on_compile: Callable[[],
             f"the guest component {source} is missing: the package was not built completely; install it again"
         )
     key = await anyio.to_thread.run_sync(_key, source)
-    if not private_directory(cache):
-        log.warning("%s is not private to this user: the guest is compiled again for this process only", cache)
+    if (private := private_directory(cache)) is None:
         with tempfile.TemporaryDirectory(prefix="codeact-mcp-") as folder:
             yield await _compile(source, Path(folder), key, on_compile)
         return
-    found = await anyio.to_thread.run_sync(_find, cache, key)
-    yield found or await _compile(source, cache, key, on_compile)
+    found = await anyio.to_thread.run_sync(_find, private, key)
+    yield found or await _compile(source, private, key, on_compile)
 
 
-def private_directory(path: Path) -> bool:
-    """Make `path` a directory that only this user can enter. Returns False if that is not possible."""
+def private_directory(path: Path) -> Path | None:
+    """Make `path` a directory that only this user can write to, and return where it really is; None, with a warning, if
+    it cannot be.
+
+    A plain directory becomes 0700. The target of a symbolic link stays as it is: it is used if it belongs to this user,
+    and nobody else can write to it or put another in its place.
+    """
+    shown = path
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            return False
-        if sys.platform == "win32":
-            return True  # the access lists of a user profile make its directories private
+        if sys.platform == "win32":  # the access lists of a user profile make its directories private
+            path.mkdir(parents=True, exist_ok=True)
+            reason = "" if stat.S_ISDIR(path.lstat().st_mode) else "it is not a directory"
+        elif path.is_symlink():
+            path = Path(os.path.realpath(path, strict=True))  # `resolve` raises RuntimeError for a circle of links
+            reason = _why_unsafe_target(path)
+        else:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            reason = _why_not_made_private(path)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+    if not reason and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        reason = "this user cannot write to it"
+    if reason:
+        log.warning(
+            "%s is not private to this user (%s): the guest is compiled again for this process only", shown, reason
+        )
+        return None
+    return path
+
+
+def _why_not_made_private(path: Path) -> str:
+    """Make the directory private. Returns why that is impossible, or an empty text."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        found = os.fstat(fd)
         if found.st_uid != os.geteuid():
-            return False
+            return "it belongs to another user"
         if stat.S_IMODE(found.st_mode) & 0o077:
-            path.chmod(0o700)
-    except OSError:
-        return False
-    return os.access(path, os.R_OK | os.W_OK | os.X_OK)
+            os.fchmod(fd, 0o700)
+        return ""
+    finally:
+        os.close(fd)
+
+
+def _why_unsafe_target(path: Path) -> str:
+    """Return why the directory, a path without links, is not this user's alone, or an empty text.
+
+    Every folder above it is checked, each opened in the one before: who can write to one of them could put another
+    directory in this one's place after the check.
+    """
+    only_to_look = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
+    fd = os.open(path.anchor, only_to_look)
+    try:
+        for at, name in enumerate(path.parts[1:], start=1):
+            if not _is_safe_folder(os.fstat(fd)):
+                return f"others can replace it, because they can write to {Path(*path.parts[:at])}"
+            deeper = os.open(name, only_to_look, dir_fd=fd)
+            os.close(fd)
+            fd = deeper
+        found = os.fstat(fd)
+        if found.st_uid != os.geteuid():
+            return "it belongs to another user"
+        return "others can write to it" if _is_writable_by_others(found) else ""
+    finally:
+        os.close(fd)
+
+
+def _is_safe_folder(found: os.stat_result) -> bool:
+    """Whether only this user and root can replace what this user and root have in the folder (as in a sticky one)."""
+    return found.st_uid in (0, os.geteuid()) and (
+        not _is_writable_by_others(found) or bool(found.st_mode & stat.S_ISVTX)
+    )
+
+
+def _is_writable_by_others(found: os.stat_result) -> bool:
+    return bool(stat.S_IMODE(found.st_mode) & 0o022)
 
 
 def _key(source: Path) -> str:
@@ -98,7 +157,7 @@ def _is_ours(path: Path) -> bool:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         return False
-    return sys.platform == "win32" or (found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o022)
+    return sys.platform == "win32" or (found.st_uid == os.geteuid() and not _is_writable_by_others(found))
 
 
 def _digest(path: Path) -> str:

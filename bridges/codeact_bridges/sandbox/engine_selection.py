@@ -14,11 +14,15 @@ from codeact_bridges.guest.images import COMPONENT
 from codeact_bridges.sandbox import hypervisor
 from codeact_bridges.sandbox.component_cache import compiled_component
 from codeact_bridges.sandbox.port import Worker
+from codeact_bridges.sandbox.preparation import Preparation
 from codeact_bridges.sandbox.worker_process import WorkerProcess, WorkerSetup
 
 log = logging.getLogger(__name__)
 
 EngineName: TypeAlias = Literal["auto", "hyperlight", "wasmtime"]
+
+MOMENT_S = 2.0
+"""How long the first micro-VM may take to boot before waiting runs say so. On a real hypervisor it takes less."""
 
 ALTERNATIVE = "engine = 'auto' or 'wasmtime' runs programs in WebAssembly instead"
 
@@ -44,14 +48,15 @@ def check_engine(engine: EngineName) -> None:
 
 @asynccontextmanager
 async def open_engine(
-    wanted: EngineSettings, say: Callable[[str], None]
+    wanted: EngineSettings, say: Callable[[str], None], preparation: Preparation | None = None
 ) -> AsyncGenerator[Callable[[], Awaitable[Worker]]]:
     """Yield a function that starts a worker. The engine is prepared in the background; the function waits for it.
 
-    `say` gets lines for the operator: the engine selected and the reason, and notices of delays.
+    `say` gets lines for the operator: the engine selected and the reason, and notices of delays. `preparation` is told
+    of the delays, too, and of their end.
     The function raises `EngineUnavailable` if no engine could be prepared on this machine.
     """
-    engine = _Engine(wanted, say)
+    engine = _Engine(wanted, say, preparation or Preparation())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(engine.prepare)
         try:
@@ -64,8 +69,8 @@ async def open_engine(
 class _Engine:
     """Made by `open_engine`."""
 
-    def __init__(self, wanted: EngineSettings, say: Callable[[str], None]) -> None:
-        self._wanted, self._say = wanted, say
+    def __init__(self, wanted: EngineSettings, say: Callable[[str], None], preparation: Preparation) -> None:
+        self._wanted, self._say, self._preparation = wanted, say, preparation
         self._prepared = anyio.Event()
         self._setup: WorkerSetup | None = None
         self._error = "the engine is not prepared"
@@ -90,7 +95,7 @@ class _Engine:
         except EngineUnavailable as exc:
             self._say(f"no program can run: {exc}")
             self._error = str(exc)
-            self._prepared.set()
+            self._finish()
 
     async def launch(self) -> Worker:
         await self._prepared.wait()
@@ -111,19 +116,32 @@ class _Engine:
         if why_not is not None:
             return why_not
         setup = WorkerSetup("hyperlight", self._wanted.memory_mib, self._wanted.message_bytes)
-        try:
-            self._first = await WorkerProcess.start(setup)
-        except EngineUnavailable as exc:
-            return hypervisor.explain(str(exc))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._tell_after_a_moment)
+            try:
+                self._first = await WorkerProcess.start(setup)
+            except EngineUnavailable as exc:
+                return hypervisor.explain(str(exc))
+            finally:
+                tasks.cancel_scope.cancel()
         self._setup = setup
-        self._prepared.set()
+        self._finish()
         return None
+
+    async def _tell_after_a_moment(self) -> None:
+        await anyio.sleep(MOMENT_S)
+        self._preparation.takes_long()
 
     async def _use_wasmtime(self) -> None:
         def on_compile() -> None:
             self._say("compiling the guest for this machine, once: about 10 s …")
+            self._preparation.takes_long()
 
         async with compiled_component(COMPONENT, self._wanted.cache, on_compile) as compiled:
             self._setup = WorkerSetup("wasmtime", self._wanted.memory_mib, self._wanted.message_bytes, compiled)
-            self._prepared.set()
+            self._finish()
             await anyio.sleep_forever()
+
+    def _finish(self) -> None:
+        self._preparation.end()
+        self._prepared.set()

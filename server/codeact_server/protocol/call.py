@@ -113,7 +113,9 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
                     await _ask(ctx, pending, remembers=not client.anonymous)
             case _:
                 handle.handed_out, handle.questions_sent = True, 0
-                return still_running(handle.id, handle.read(), handle.calls, asks=handle.is_asking)
+                return still_running(
+                    handle.id, handle.read(), handle.calls, asks=handle.is_asking, preparing=handle.is_preparing
+                )
 
 
 async def _ask(ctx: ServerRequestContext[dict[str, Any]], pending: PendingQuestion, *, remembers: bool) -> None:

@@ -1,4 +1,4 @@
-"""A run's events as log notifications: printed text, tool calls, their progress.
+"""A run's events as log notifications: the wait for the sandbox, printed text, tool calls, their progress.
 
 Log notifications are deprecated since 2026-07-28 (SEP-2577), but still part of the protocol. A client requests them
 with `logging/setLevel` for its connection (handshake versions) or in the `_meta` of each request (2026-07-28). A client
@@ -13,7 +13,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 
 from codeact_bridges.runs.observer import RunEvent
-from codeact_bridges.values import CallProgress, CallRecord, Printed
+from codeact_bridges.values import CallProgress, CallRecord, Preparing, Printed
 from codeact_server.protocol.client import Client
 
 LOGGER = "execute_code"
@@ -91,6 +91,8 @@ class LogMessages:
 def level_of(event: RunEvent) -> types.LoggingLevel:
     """The event's level: warning for stderr and failed calls, debug for progress of a call, else info."""
     match event:
+        case Preparing():
+            return "info"
         case Printed(stream="stderr"):
             return "warning"
         case Printed():

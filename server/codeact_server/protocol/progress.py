@@ -1,7 +1,7 @@
 """Report a run's events to the client that waits for it: as progress with the number of calls, and as log messages.
 
-Events are printed text, tool calls and their progress. Both kinds of notification are sent ten times a second at most;
-log messages only if the client has requested them.
+Events are the preparation of the sandbox, printed text, tool calls and their progress. Both kinds of notification are
+sent ten times a second at most; log messages only if the client has requested them.
 """
 
 from collections import deque
@@ -14,8 +14,9 @@ from mcp.server.context import ServerRequestContext
 
 from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.runs.observer import RunEvent
-from codeact_bridges.values import CallProgress, CallRecord, Printed
+from codeact_bridges.values import CallProgress, CallRecord, Preparing, Printed
 from codeact_server.protocol.log_messages import LogMessages
+from codeact_server.protocol.results import PREPARING
 
 INTERVAL_S = 0.1
 MAX_LINES = 20
@@ -64,6 +65,8 @@ async def reported(handle: RunHandle, ctx: ServerRequestContext[Any], logged: Lo
 
     async with anyio.create_task_group() as tasks:
         handle.observers.append(observe)
+        if handle.is_preparing:  # since before this request
+            observe(Preparing())
         try:
             yield
         finally:
@@ -74,6 +77,8 @@ async def reported(handle: RunHandle, ctx: ServerRequestContext[Any], logged: Lo
 
 def _line(event: RunEvent) -> str:
     match event:
+        case Preparing():
+            return PREPARING
         case Printed():
             return event.text.rstrip("\n")
         case CallRecord():

@@ -15,6 +15,9 @@ from codeact_bridges.values import CallRecord, Media, Output, ProducedFile, Resu
 META_KEY = "codeact-mcp/run"
 """The key in the result's `_meta` for the run's facts: engine, isolation, duration, number of calls."""
 
+PREPARING = "preparing the sandbox, once"
+"""What a run does that waits for the guest to be compiled, or for the first micro-VM: the first run on a machine."""
+
 MAX_CALLS_NAMED = 20
 """Lines of the call report, equal calls counted as one. The last calls are named, earlier ones are counted."""
 
@@ -48,13 +51,18 @@ def call_tool_result(run: RunResult) -> types.CallToolResult:
     return types.CallToolResult(content=content, is_error=run.failure is not None, _meta={META_KEY: facts})
 
 
-def still_running(handle: str, output: Output, calls: int, *, asks: bool) -> types.CallToolResult:
-    """Render a run that takes longer than its client waits. `asks`: the run is waiting for a decision of the user."""
+def still_running(
+    handle: str, output: Output, calls: int, *, asks: bool, preparing: bool = False
+) -> types.CallToolResult:
+    """Render a run that takes longer than its client waits. `asks`: the run is waiting for a decision of the user.
+
+    `preparing`: its program has not begun, because the sandbox is being prepared.
+    """
     content: list[types.ContentBlock] = []
     printed = _printed(output)
     if printed:
         content.append(_text(printed))
-    state = "still running"
+    state = PREPARING if preparing else "still running"
     if asks:
         state = "waiting for the user to allow a tool call; the user is asked again when you keep waiting"
     next_step = (

@@ -11,7 +11,7 @@ from codeact_bridges.errors import ToolError
 from codeact_bridges.runs.handle import MAX_CLIENT_REQUESTS, PendingQuestion, RunHandle
 from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
-from codeact_bridges.values import CallProgress, CallRecord, Output, Printed, RunResult
+from codeact_bridges.values import CallProgress, CallRecord, Output, Preparing, Printed, RunResult
 
 GUARD_S = 5
 
@@ -38,6 +38,15 @@ async def test_every_observer_gets_every_event() -> None:
 
     assert events == [Printed("stdout", "a")] * 2 + [progress] * 2 + [call] * 2
     assert handle.calls == 1
+
+
+async def test_a_run_prepares_from_the_event_until_its_program_begins() -> None:
+    handle = a_run()
+    assert not handle.is_preparing
+    handle.notify(Preparing())
+    assert handle.is_preparing
+    handle.begin()
+    assert not handle.is_preparing
 
 
 async def ask_and(handle: RunHandle, act: Callable[[PendingQuestion], Awaitable[None] | None]) -> ApprovalChoice | None:

@@ -37,6 +37,14 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A directory for links to point to."""
+    path = tmp_path / "elsewhere"
+    path.mkdir(mode=0o700)
+    return path
+
+
 class Compilations:
     """Counts the compilations."""
 
@@ -139,14 +147,86 @@ def test_a_directory_that_others_can_enter_is_made_private(cache: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("what", ["a file", "a link"])
-def test_a_file_or_symlink_is_not_used_as_the_directory(cache: Path, tmp_path: Path, what: str) -> None:
-    if what == "a file":
-        cache.write_text("")
+def test_a_file_is_not_used_as_the_directory(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache.write_text("")
+    assert private_directory(cache) is None
+    assert "(File exists)" in caplog.text
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+async def test_a_symlink_to_a_directory_of_our_own_is_followed_and_its_target_left_as_it_is(
+    source: Path, cache: Path, elsewhere: Path, compilations: Compilations, mode: int
+) -> None:
+    elsewhere.chmod(mode)
+    cache.symlink_to(elsewhere)
+    first = await compiled(source, cache, compilations)
+    second = await compiled(source, cache, compilations)
+    assert first == second
+    assert compilations.count == 1
+    assert len(list(elsewhere.iterdir())) == 1
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == mode
+    assert private_directory(cache) == elsewhere.resolve()
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o1777, 0o720, 0o702])
+async def test_a_symlink_to_a_directory_that_others_can_write_to_is_refused(
+    source: Path,
+    cache: Path,
+    elsewhere: Path,
+    compilations: Compilations,
+    mode: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache.symlink_to(elsewhere)
+    await compiled(source, cache, compilations)
+    elsewhere.chmod(mode)
+    await compiled(source, cache, compilations)
+    assert compilations.count == 2
+    assert (
+        f"{cache} is not private to this user (others can write to it): the guest is compiled again for this process"
+    ) in caplog.text
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == mode
+
+
+@posix
+def test_a_symlink_to_a_directory_that_others_can_replace_is_refused(
+    cache: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inner = elsewhere / "inner"
+    inner.mkdir(mode=0o700)
+    cache.symlink_to(inner)
+    elsewhere.chmod(0o777)
+    assert private_directory(cache) is None
+    assert f"(others can replace it, because they can write to {elsewhere.resolve()})" in caplog.text
+    elsewhere.chmod(0o1777)
+    assert private_directory(cache) == inner.resolve()
+
+
+@posix
+def test_a_symlink_to_a_directory_of_another_user_is_refused(
+    cache: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(elsewhere, 65534, 65534)
+        cache.symlink_to(elsewhere)
     else:
-        (tmp_path / "real").mkdir(mode=0o700)
-        cache.symlink_to(tmp_path / "real")
-    assert not private_directory(cache)
+        cache.symlink_to("/usr")
+    assert private_directory(cache) is None
+    assert "(it belongs to another user)" in caplog.text
+
+
+@posix
+@pytest.mark.parametrize("to", ["gone", "cache", "a file"])
+def test_a_symlink_to_no_directory_is_refused(
+    cache: Path, tmp_path: Path, to: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a file").write_text("")
+    cache.symlink_to(tmp_path / to)
+    assert private_directory(cache) is None
+    assert "is compiled again for this process only" in caplog.text
+    assert not (tmp_path / "gone").exists()
 
 
 async def test_without_a_cache_directory_the_guest_is_compiled_for_this_process_only(

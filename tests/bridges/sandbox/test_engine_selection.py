@@ -10,8 +10,9 @@ import pytest
 from micro_vm import why_no_micro_vm
 
 from codeact_bridges.errors import EngineUnavailable
-from codeact_bridges.sandbox import hypervisor
+from codeact_bridges.sandbox import engine_selection, hypervisor
 from codeact_bridges.sandbox.engine_selection import EngineSettings, check_engine, open_engine
+from codeact_bridges.sandbox.preparation import Preparation
 
 GUARD_S = 120
 
@@ -27,6 +28,10 @@ def cache(tmp_path: Path) -> Path:
 
 def _no(*_: object) -> bool:
     return False
+
+
+def _ignore(_: str) -> None:
+    """Take a line for the operator."""
 
 
 def _none(_: str) -> None:
@@ -147,6 +152,18 @@ async def test_configured_wasmtime_is_used_without_a_message(cache: Path) -> Non
             await worker.aclose()
     assert worker.info.engine == "wasmtime"
     assert [line for line in lines if not line.startswith("compiling")] == []
+
+
+@pytest.mark.hyperlight
+async def test_a_first_micro_vm_that_takes_long_to_boot_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_selection, "MOMENT_S", 0)
+    told: list[str] = []
+    preparation = Preparation()
+    with anyio.fail_after(GUARD_S), preparation.observed(lambda: told.append("long")):
+        async with open_engine(EngineSettings("hyperlight", 64, 1_000_000, cache), _ignore, preparation) as launch:
+            worker = await launch()
+            await worker.aclose()
+    assert told == ["long"]
 
 
 @pytest.mark.hyperlight

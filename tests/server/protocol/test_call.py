@@ -12,6 +12,7 @@ from apps import ERAS, GUARD_S, SHOP, Era, execute, handle_in, opened, text_of, 
 
 from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.runs.sessions import SessionLimits
+from codeact_bridges.sandbox.component_cache import COMPILE_TIMEOUT_S
 
 HANG = "print('begun')\ncall_tool('shop.buy', item=1)\ncall_tool('shop.hang', path={!r})"
 
@@ -38,6 +39,40 @@ async def test_a_long_run_answers_with_a_handle_and_continues(
             assert text.startswith("[failed] stopped on request\nTool calls made before the failure: 1\n")
             failed, text = await execute(client, run=handle)
             assert (failed, text.startswith("there is no run")) == (True, True)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_first_run_says_that_the_sandbox_is_being_prepared_until_its_program_begins(
+    environment: Mapping[str, str], era: Era, tmp_path: Path
+) -> None:
+    """Without a compiled guest. Compiling takes seconds, in which a client waits, comes back and waits again."""
+    came: list[str] = []
+    told = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        came.append(message or "")
+        told.set()
+
+    with anyio.fail_after(COMPILE_TIMEOUT_S):
+        async with (
+            opened({**environment, "XDG_CACHE_HOME": str(tmp_path)}) as opening,
+            opening.client(era) as client,
+            anyio.create_task_group() as tasks,
+        ):
+            opening.answer_after(COMPILE_TIMEOUT_S)
+            keeps_waiting = {"code": "print('begun')\n42"}
+            tasks.start_soon(partial(client.call_tool, "execute_code", keeps_waiting, progress_callback=on_progress))
+            await told.wait()
+            opening.answer_after(0.1)
+            _, text = await execute(client, "6 * 7", session="s")
+            opening.answer_after(COMPILE_TIMEOUT_S)
+            result = await execute(client, run=handle_in(text))
+
+    assert text.startswith("[preparing the sandbox, once; 0 tool calls so far] Call execute_code(run=")
+    assert result[0] is False
+    assert "42" in result[1]
+    assert came[0] == "preparing the sandbox, once"
+    assert came[1:] in (["begun"], [])
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -17,7 +17,8 @@ from virtual_clock import on_virtual_clock, pass_time
 
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.handle import RunHandle, RunOrder
-from codeact_bridges.values import Printed
+from codeact_bridges.runs.observer import RunEvent
+from codeact_bridges.values import Preparing, Printed
 from codeact_server.protocol.log_messages import LogMessages
 from codeact_server.protocol.progress import INTERVAL_S, MAX_LINES, reported
 
@@ -27,9 +28,11 @@ TURNS = 60
 
 
 @asynccontextmanager
-async def reporting(era: Era, on_progress: ProgressFnT) -> AsyncGenerator[RunHandle]:
-    """A run whose client waits for it with `on_progress` for the length of the block."""
+async def reporting(era: Era, on_progress: ProgressFnT, *earlier: RunEvent) -> AsyncGenerator[RunHandle]:
+    """A run whose client waits for it with `on_progress` for the length of the block, after the `earlier` events."""
     run = RunHandle(RunOrder(owner="me", code=""), Limits())
+    for event in earlier:
+        run.notify(event)
     waits, over = anyio.Event(), anyio.Event()
 
     async def call_tool(ctx: ServerRequestContext[Any], _: CallToolRequestParams) -> CallToolResult:
@@ -86,3 +89,25 @@ async def test_what_is_printed_between_two_reports_is_in_the_next_one(era: Era) 
         await pass_time(INTERVAL_S, TURNS)
 
     assert came == ["first", "\n".join(str(n) for n in range(5, MAX_LINES + 5))]
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("earlier", [(), (Preparing(),)], ids=["from now on", "since an earlier request"])
+@on_virtual_clock
+async def test_a_wait_for_the_sandbox_is_told_also_when_it_began_before_the_request(
+    era: Era, earlier: tuple[RunEvent, ...]
+) -> None:
+    came: list[str | None] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        came.append(message)
+
+    async with reporting(era, on_progress, *earlier) as run:
+        if not earlier:
+            run.notify(Preparing())
+        await pass_time(STEP_S, TURNS)
+        run.begin()
+        run.notify(Printed("stdout", "begun\n"))
+        await pass_time(INTERVAL_S, TURNS)
+
+    assert came == ["preparing the sandbox, once", "begun"]

@@ -158,6 +158,16 @@ def test_a_running_run_says_how_to_keep_waiting_and_how_to_stop_it(asks: bool, s
     assert answer.meta == {META_KEY: {"run": "r-1", "state": "running"}}
 
 
+def test_a_run_that_has_not_begun_says_that_the_sandbox_is_being_prepared() -> None:
+    answer = still_running("r-1", printed(), 0, asks=False, preparing=True)
+
+    (part,) = answer.content
+    assert isinstance(part, TextContent)
+    assert part.text.startswith(
+        '[preparing the sandbox, once; 0 tool calls so far] Call execute_code(run="r-1") to keep waiting'
+    )
+
+
 def test_a_runs_facts_are_in_meta_and_not_in_structured_content() -> None:
     answer = call_tool_result(result(failure=STOPPED, calls=(LOOKED,)))
 
