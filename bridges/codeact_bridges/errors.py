@@ -53,9 +53,14 @@ class BadArguments(ToolError):
 
 
 class ToolDenied(ToolError):
-    """The operator's policy or a person denied the call."""
+    """The call is not allowed. `why` is the reason without the advice on what would allow it."""
 
     guest_type = "ToolDenied"
+
+    def __init__(self, server: str, tool: str, why: str, *, advice: str = "", asked_again: bool = False) -> None:
+        """`asked_again`: a person is asked again when the call is made again. Otherwise, it is denied again."""
+        super().__init__(server, tool, f"{why}. {advice}" if advice else why)
+        self.why, self.asked_again = why, asked_again
 
 
 class BudgetSpent(BridgeError):

@@ -94,6 +94,8 @@ class CallRecord:
     error: str | None = None
     decision: str = "allow"
     """The decision of the policy, and of a person if one was asked."""
+    asked_again: bool = False
+    """The call was denied, and a person is asked again when it is made again."""
     arguments: str = ""
     """The beginning of the arguments that the guest sent, as JSON; not shown to clients."""
     sha256: str = ""

@@ -84,6 +84,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
                 policy=config.policy,
                 recorder=AuditLog(config.audit) if config.audit is not None else None,
                 preparation=preparation,
+                rules_in=config.rules_in,
             )
             yield App(config, tools, pool, sessions, runs, service)
 

@@ -111,7 +111,7 @@ async def test_a_client_without_a_session_is_found_by_its_handle_alone_and_its_u
     assert guessed[1].startswith("there is no run")
     assert stopped[1] == "[failed] stopped on request"
     assert len(person.shown) == 2
-    assert person.schemas[0]["properties"]["decision"]["enum"] == ["once", "run", "no"]
+    assert person.schemas[0]["properties"]["decision"]["enum"] == ["once", "run"]
 
 
 async def test_a_made_up_session_header_does_not_identify_a_client(served: Served) -> None:

@@ -26,7 +26,7 @@ done = call_tool("shop.drop", item=1)
 try:
     call_tool("shop.drop", item=2)
 except PermissionError as exc:
-    refused = exc.reason
+    refused = exc.reason.partition(". ")[0]
 done, refused
 """
     with anyio.fail_after(GUARD_S):
@@ -34,7 +34,10 @@ done, refused
             await warmed_up(client)
             failed, text = await execute(client, program)
 
-    assert (failed, text) == (False, '["drop: 1", "the user said no, or did not answer in time"]')
+    assert (failed, text) == (
+        False,
+        '["drop: 1", "it needs approval (the tool says that it is destructive), and the user said no"]',
+    )
     assert "in its line 2: done = call_tool(" in person.shown[0]
     assert '"item": 2' in person.shown[1]
 
@@ -47,9 +50,10 @@ async def test_a_client_that_cannot_ask_is_refused(served: Served, era: Era) -> 
 
     assert failed
     assert "this client cannot ask its user" in text
+    assert ' as the first of codeact.policy.rules:\n{"tool": "shop.drop", "action": "allow"}\n' in text
     assert text.splitlines()[-2:] == [
         "None of them changed anything. The whole program can be run again.",
-        "Calls that were not allowed will be refused again, unless the user allows them.",
+        "Calls that the configuration does not allow will be refused again.",
     ]
 
 

@@ -18,6 +18,7 @@ from hypothesis.strategies import integers, sampled_from
 from served import descendants
 
 from codeact_bridges.approval.policy import Policy
+from codeact_bridges.approval.request import NoApproval
 from codeact_bridges.errors import UnknownRun
 from codeact_bridges.runs.handle import PendingQuestion, RunHandle, RunOrder
 from codeact_bridges.runs.registry import RunRetention
@@ -105,7 +106,7 @@ async def test_a_run_ends(  # one arm for each way out
                     opening.app.runs.tidy(anyio.current_time() + RunRetention().abandoned_s + 1)
                 case "yes" | "no":
                     assert isinstance(asked, PendingQuestion)
-                    asked.answer("once" if way_out == "yes" else "no")
+                    asked.answer("once" if way_out == "yes" else NoApproval.DECLINED)
                 case _:
                     pass
             if way_out != "shutdown":
@@ -189,7 +190,11 @@ class RunsModel(RuleBasedStateMachine):
                 assert not known.may_end_as
 
     @precondition(lambda self: any(known.program == "asks" for known in self.known))
-    @rule(which=integers(0, 10), given=sampled_from(["once", "run", "session", "no"]), old=sampled_from([False, True]))
+    @rule(
+        which=integers(0, 10),
+        given=sampled_from(["once", "run", "session", *NoApproval]),
+        old=sampled_from([False, True]),
+    )
     def answer(self, which: int, given: Any, old: bool) -> None:
         known = self.pick(which)
         event = self.world.call(known.handle.next, 60 if known.program == "asks" else 0)
@@ -199,7 +204,7 @@ class RunsModel(RuleBasedStateMachine):
             assert self.world.call(known.handle.pending_question, "an old question") is None
         else:
             self.world.call(event.answer, given)
-            known.may_end_as = {"raised"} if given == "no" else {"ended"}
+            known.may_end_as = {"raised"} if isinstance(given, NoApproval) else {"ended"}
 
     @precondition(lambda self: self.known)
     @rule(which=integers(0, 10))

@@ -22,6 +22,7 @@ from codeact_bridges.limits import Limits
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
+from codeact_server.protocol.elicitation import FASTEST_PERSON_S
 from codeact_server.protocol.server import CodeActServer, open_server
 
 Era: TypeAlias = Literal["auto", "legacy"]
@@ -68,7 +69,11 @@ async def opened(environment: Mapping[str, str], **settings: Any) -> AsyncGenera
 
 @dataclass
 class Person:
-    """Answers what a client's user is asked: in order, the last answer for ever. Waits where it is told to."""
+    """Answers what a client's user is asked: in order, the last answer for ever. Waits where it is told to.
+
+    An answer is a result as it stands; "no", for which a person takes the time that a person takes; or how long the
+    call is allowed.
+    """
 
     answers: list[ElicitResult | str]
     shown: list[str] = field(default_factory=list[str])
@@ -88,6 +93,9 @@ class Person:
                 self.gave_up.set()
                 raise
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer == "no":
+            await anyio.sleep(2 * FASTEST_PERSON_S)
+            return ElicitResult(action="decline")
         return answer if isinstance(answer, ElicitResult) else said(answer)
 
 

@@ -4,8 +4,9 @@ from typing import Literal, TypeAlias
 
 import anyio
 
-from codeact_bridges.approval.policy import Grants, Policy, ToolFacts
-from codeact_bridges.approval.request import ApprovalRequest, Approver
+from codeact_bridges.approval.denial import denied
+from codeact_bridges.approval.policy import Grants, Policy, RuleFormat, ToolFacts
+from codeact_bridges.approval.request import ApprovalRequest, Approver, NoApproval
 from codeact_bridges.errors import ToolDenied
 
 ApprovalReason: TypeAlias = Literal["once", "run", "session", "allowed before", "unattended"]
@@ -15,9 +16,11 @@ ApprovalReason: TypeAlias = Literal["once", "run", "session", "allowed before", 
 class ApprovalGate:
     """The decisions of one run. It asks one question at a time, and does not ask again about a tool just allowed."""
 
-    def __init__(self, policy: Policy, of_client: Grants, approver: Approver) -> None:
-        """`of_client` are the permissions that hold until the client closes."""
+    def __init__(self, policy: Policy, of_client: Grants, approver: Approver, *, rules_in: RuleFormat = "toml") -> None:
+        """`of_client` are the permissions that hold until the client closes, `rules_in` the format of the configuration
+        file."""
         self._policy, self._of_client, self._approver = policy, of_client, approver
+        self._rules_in: RuleFormat = rules_in
         self._of_run = Grants()
         self._one_at_a_time = anyio.Lock()
 
@@ -40,7 +43,7 @@ class ApprovalGate:
         """Return why the call may be made, once it may.
 
         Raises:
-            ToolDenied: a person said no or did not answer in time, or nobody can be asked.
+            ToolDenied: a person said no, or there is no answer of a person.
         """
         if self._granted(request.full_name):
             return "allowed before"
@@ -57,16 +60,10 @@ class ApprovalGate:
                 case "session":
                     self._of_client.allow(request.full_name)
                     return answer
-                case "no":
-                    raise ToolDenied(request.server, request.tool, "the user said no, or did not answer in time")
-                case None if self._policy.unattended == "allow":
+                case NoApproval.CANNOT_ASK if self._policy.unattended == "allow":
                     return "unattended"
-                case None:
-                    reason = (
-                        f"it needs approval ({request.reason}), and this client cannot ask its user "
-                        "(settings codeact.policy.rules and codeact.policy.unattended)"
-                    )
-                    raise ToolDenied(request.server, request.tool, reason)
+                case NoApproval():
+                    raise denied(request, answer, self._policy, self._rules_in)
 
     def _granted(self, full_name: str) -> bool:
         return self._of_run.covers(full_name) or self._of_client.covers(full_name)

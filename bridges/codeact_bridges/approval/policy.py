@@ -4,6 +4,7 @@ The first rule that matches decides. If none does, the tool's own hints decide: 
 read-only tools are allowed, and all others follow the default.
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,12 @@ from codeact_bridges.names import folded, folded_pattern
 
 Action: TypeAlias = Literal["allow", "ask", "deny"]
 Hint: TypeAlias = Literal["read_only", "destructive", "idempotent", "open_world"]
+RuleFormat: TypeAlias = Literal["toml", "json"]
+"""The formats of configuration files in which a rule can be shown."""
+
+MAX_PATTERN = 500
+"""Characters of a rule's pattern: a server's name of 64 and a tool's of 128, each of whose characters may need brackets
+to stand for itself."""
 
 
 class ToolFacts(Protocol):
@@ -40,7 +47,7 @@ class ToolFacts(Protocol):
 class ToolRule(BaseModel, extra="forbid", frozen=True):
     """One rule (`[[codeact.policy.rules]]`). If it has a pattern and a hint, both must match."""
 
-    tool: str | None = Field(default=None, min_length=1, max_length=300)
+    tool: str | None = Field(default=None, min_length=1, max_length=MAX_PATTERN)
     """A pattern for `server.tool`: `*`, `?` and `[…]`; `-` and `_` are the same."""
 
     hint: Hint | None = None
@@ -70,6 +77,25 @@ class ToolRule(BaseModel, extra="forbid", frozen=True):
         return "{ " + ", ".join(f'{key} = "{value}"' for key, value in parts.items() if value) + " }"
 
 
+def allow_rule(full_name: str, written_in: RuleFormat) -> str:
+    """Return the rule that allows exactly this tool, to be pasted into a configuration file.
+
+    ASCII alone, whatever the server has called its tool: a name cannot end the text, nor look like another one.
+    """
+    tool = _quoted(re.sub(r"[*?[]", r"[\g<0>]", full_name), written_in)
+    if written_in == "json":
+        return f'{{"tool": {tool}, "action": "allow"}}'
+    return f'[[codeact.policy.rules]]\ntool = {tool}\naction = "allow"'
+
+
+def _quoted(text: str, written_in: RuleFormat) -> str:
+    """Return `text` as a string of the format, in ASCII."""
+    if written_in == "json":
+        return json.dumps(text)
+    # TOML has the escapes of JSON, except that it has no surrogate pairs and no bare DEL.
+    return '"' + "".join(json.dumps(char)[1:-1] if char < "\x7f" else f"\\U{ord(char):08X}" for char in text) + '"'
+
+
 class Policy(BaseModel, extra="forbid", frozen=True):
     """The key `codeact.policy`."""
 
@@ -82,7 +108,7 @@ class Policy(BaseModel, extra="forbid", frozen=True):
     """What `ask` does if the client cannot ask its user."""
 
     ask_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
-    """Seconds a person has to answer; after that, the answer is no. The program's deadline is paused meanwhile."""
+    """Seconds a person has to answer; after that, the call is denied. The program's deadline is paused meanwhile."""
 
     def decide(self, tool: ToolFacts) -> "PolicyDecision":
         """Return the action for `tool`, and the rule or hint behind it."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import islice
 from typing import Literal, Protocol, TypeAlias
 
@@ -10,8 +11,26 @@ from codeact_bridges.approval.redaction import MASKED, is_secret, without_secret
 from codeact_bridges.text import cut_text, one_line
 from codeact_bridges.values import JsonValue
 
-ApprovalChoice: TypeAlias = Literal["once", "run", "session", "no"]
-"""Yes to this call, to this tool for the rest of the run, to this tool until the client closes; or no."""
+ApprovalChoice: TypeAlias = Literal["once", "run", "session"]
+"""Yes to this call, to this tool for the rest of the run, or to this tool until the client closes."""
+
+
+class NoApproval(Enum):
+    """Why there is no yes."""
+
+    DECLINED = auto()
+    """A person said no."""
+    DISMISSED = auto()
+    """The question was closed without an answer."""
+    AUTOMATIC = auto()
+    """The client answered by itself, without asking a person."""
+    TIMED_OUT = auto()
+    """No answer came in time."""
+    CANNOT_ASK = auto()
+    """The client does not declare that it can ask its user."""
+    FAILED = auto()
+    """The client answered with an error or with something else than an answer, or it has gone."""
+
 
 MAX_ARGUMENTS_BYTES = 2_000
 MAX_VALUE_BYTES = 300
@@ -56,8 +75,8 @@ class ApprovalRequest:
 class Approver(Protocol):
     """Asks the person behind a run."""
 
-    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
-        """Return the person's answer. None: nobody can be asked."""
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | NoApproval:
+        """Return the person's answer, or why there is none."""
         ...
 
 

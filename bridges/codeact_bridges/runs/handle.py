@@ -13,8 +13,8 @@ from typing import TypeAlias
 import anyio
 
 from codeact_bridges.approval.gate import ApprovalGate
-from codeact_bridges.approval.policy import Grants, Policy
-from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
+from codeact_bridges.approval.policy import Grants, Policy, RuleFormat
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest, NoApproval
 from codeact_bridges.errors import ToolError
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.budget import OutputBuffer
@@ -27,8 +27,8 @@ MAX_CLIENT_REQUESTS = 20
 """Requests of downstream servers to the client in one run. Each takes a person's time, and a server may ask again
 after any answer."""
 
-Answer: TypeAlias = ApprovalChoice | Mapping[str, JsonValue]
-"""A person's choice about a call, or the protocol's result for a server's request."""
+Answer: TypeAlias = ApprovalChoice | NoApproval | Mapping[str, JsonValue]
+"""The answer about a call, or the protocol's result for a server's request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,17 @@ class PendingQuestion:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(6))
     over: anyio.Event = field(default_factory=anyio.Event)
     given: Answer | None = None
+    sent_at: float | None = None
+    """When it first went to the client, on the event loop's clock."""
+
+    def send(self) -> None:
+        """Note that the question goes to the client now, for the first time or once more."""
+        if self.sent_at is None:
+            self.sent_at = anyio.current_time()
+
+    def sent_for_s(self) -> float:
+        """Return the seconds since the question first went to the client; 0 if it has not."""
+        return 0.0 if self.sent_at is None else anyio.current_time() - self.sent_at
 
     def answer(self, given: Answer | None) -> None:
         """Take the first answer, and ignore later ones. None: there is no answer, and none will come."""
@@ -66,8 +77,17 @@ class PendingQuestion:
 class RunHandle:
     """One run. It is the run's observer, its approver, its channel to the client, and owns its deadline."""
 
-    def __init__(self, order: RunOrder, limits: Limits, policy: Policy | None = None, grants: Grants | None = None):
-        """`grants` are what the client's user has allowed until the client closes."""
+    def __init__(
+        self,
+        order: RunOrder,
+        limits: Limits,
+        policy: Policy | None = None,
+        grants: Grants | None = None,
+        *,
+        rules_in: RuleFormat = "toml",
+    ) -> None:
+        """`grants` are what the client's user has allowed until the client closes, `rules_in` is the format of the
+        configuration file."""
         policy = policy or Policy()
         self.order = order
         self.id = f"r-{secrets.token_urlsafe(16)}"
@@ -76,7 +96,7 @@ class RunHandle:
         """Identifies the run in logs and audit records."""
         self.deadline_s = min(order.timeout_s or limits.deadline_s, limits.max_deadline_s)
         self.deadline = Deadline()
-        self.gate = ApprovalGate(policy, grants or Grants(), self)
+        self.gate = ApprovalGate(policy, grants or Grants(), self, rules_in=rules_in)
         self.ask_timeout_s = policy.ask_timeout_s
         self.observers: list[RunObserver] = []
         self.result: RunResult | None = None
@@ -172,15 +192,14 @@ class RunHandle:
         for observe in self.observers:
             observe(event)
 
-    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
-        """Ask the client's user whether a call may be made. See `approval.request.Approver`.
-
-        No answer within `ask_timeout_s` is a no. None: the client cannot ask its user.
-        """
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | NoApproval:
+        """Ask the client's user whether a call may be made. See `approval.request.Approver`."""
         if "form" not in self.serves:
-            return None
+            return NoApproval.CANNOT_ASK
         given = await self._answer_to(request)
-        return given if isinstance(given, str) else "no"
+        if given is None:
+            return NoApproval.TIMED_OUT
+        return given if isinstance(given, str | NoApproval) else NoApproval.FAILED
 
     async def forward(self, request: ClientRequest) -> Mapping[str, JsonValue]:
         """Forward a server's request to the client. See `tools.port.ClientRequests`.
@@ -192,7 +211,7 @@ class RunHandle:
             reason = f"servers have asked {MAX_CLIENT_REQUESTS} questions in this run, and no more are passed on"
             raise ToolError(request.server, request.tool, reason)
         given = await self._answer_to(request)
-        if given is not None and not isinstance(given, str):
+        if given is not None and not isinstance(given, str | NoApproval):
             return given
         if request.kind in ("form", "url"):
             return {"action": "cancel"}

@@ -9,7 +9,7 @@ from typing import Literal
 
 from opentelemetry import trace
 
-from codeact_bridges.approval.policy import Grants, Policy
+from codeact_bridges.approval.policy import Grants, Policy, RuleFormat
 from codeact_bridges.errors import SandboxError
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.execute import Workers, run_program
@@ -44,10 +44,13 @@ class RunService:
         policy: Policy,
         recorder: RunRecorder | None,
         preparation: Preparation,
+        rules_in: RuleFormat = "toml",
     ) -> None:
-        """Without a `recorder`, runs are not recorded. Runs that wait for the `preparation` of the sandbox say so."""
+        """Without a `recorder`, runs are not recorded. Runs that wait for the `preparation` of the sandbox say so.
+        `rules_in` is the format of the configuration file."""
         self._bridges, self._pool, self._sessions, self._registry = bridges, pool, sessions, registry
         self._limits, self._policy, self._recorder = limits, policy, recorder
+        self._rules_in: RuleFormat = rules_in
         self._preparation = preparation
         self.results = ResultStore(limits.kept_bytes, message_bytes=limits.message_bytes)
         self._grants: OrderedDict[str, Grants] = OrderedDict()
@@ -59,13 +62,14 @@ class RunService:
             TooBusy: there are too many runs.
         """
         grants = self._grants_of(order.owner) if order.remember_grants else Grants()
-        handle = RunHandle(order, self._limits, self._policy, grants)
+        handle = RunHandle(order, self._limits, self._policy, grants, rules_in=self._rules_in)
         self._registry.begin(handle, self._execute)
         return handle
 
     async def run(self, code: str, timeout_s: float | None = None, observer: RunObserver | None = None) -> RunResult:
         """Run one of the operator's own programs, from a terminal. Nobody can be asked."""
-        handle = RunHandle(RunOrder(owner="operator", code=code, timeout_s=timeout_s), self._limits, self._policy)
+        order = RunOrder(owner="operator", code=code, timeout_s=timeout_s)
+        handle = RunHandle(order, self._limits, self._policy, rules_in=self._rules_in)
         handle.observers += [observer] if observer is not None else []
         return await self._execute(handle)
 

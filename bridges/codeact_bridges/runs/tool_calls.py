@@ -127,7 +127,7 @@ class ToolCalls:
                 asked = approval_request(tool.server, tool.name, arguments, code=code, line=line, reason=reason)
                 call.decision = f"ask: {await gate.ask(asked)}"
         except ToolDenied as exc:
-            call.decision = f"deny: {exc.reason}"[:MAX_RECORDED_ERROR]
+            call.decision, call.asked_again = f"deny: {exc.why}"[:MAX_RECORDED_ERROR], exc.asked_again
             raise
 
     def _reply(self, call: "_Call", value: ToolValue) -> str:
@@ -174,6 +174,7 @@ class _Call:
     outcome: Literal["ok", "error", "unfinished"] = "unfinished"
     error: str | None = None
     decision: str = "allow"
+    asked_again: bool = False
     bytes: int = 0
     read_only: bool = False
     sent: bool = False
@@ -187,6 +188,7 @@ class _Call:
             self.duration_s,
             error=self.error,
             decision=self.decision,
+            asked_again=self.asked_again,
             arguments=self.arguments,
             sha256=self.sha256,
             bytes=self.bytes,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, with_config
 
-from codeact_bridges.approval.policy import Policy
+from codeact_bridges.approval.policy import Policy, RuleFormat
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.files.spec import MAX_MOUNTS, FolderSpec
 from codeact_bridges.limits import Limits
@@ -99,6 +99,11 @@ class Config(SharedSettings):
 
     source: str = ""
     """The file that was read, for messages. Empty without one."""
+
+    @property
+    def rules_in(self) -> RuleFormat:
+        """The format in which a rule of the policy can be added to the file; without one, that of a new file."""
+        return "toml" if not self.source or self.source.lower().endswith(".toml") else "json"
 
     @classmethod
     def default(cls) -> "Config":

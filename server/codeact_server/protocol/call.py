@@ -74,7 +74,7 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
         pending = handle.pending_question(question)
         # A retry without an answer is asked again.
         if pending is not None and params.input_responses and KEY in params.input_responses:
-            pending.answer(answer_in(pending, params.input_responses[KEY]))
+            _take(pending, params.input_responses[KEY], client)
         return handle
     if arguments.run is not None:
         return app.runs.find(arguments.run, client.owner)
@@ -106,11 +106,12 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
                 return call_tool_result(replace(result, output=handle.unread_part(result.output)))
             case PendingQuestion() as pending if client.modern and handle.questions_sent < MAX_QUESTIONS_SENT:
                 handle.questions_sent += 1
+                pending.send()
                 questions = {KEY: request_for(pending, remembers=not client.anonymous)}
                 return types.InputRequiredResult(input_requests=questions, request_state=f"{handle.id}/{pending.id}")
             case PendingQuestion() as pending if not client.modern and now < until:
                 with anyio.CancelScope(deadline=until):
-                    await _ask(ctx, pending, remembers=not client.anonymous)
+                    await _ask(ctx, client, pending)
             case _:
                 handle.handed_out, handle.questions_sent = True, 0
                 return still_running(
@@ -118,7 +119,7 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
                 )
 
 
-async def _ask(ctx: ServerRequestContext[dict[str, Any]], pending: PendingQuestion, *, remembers: bool) -> None:
+async def _ask(ctx: ServerRequestContext[dict[str, Any]], client: Client, pending: PendingQuestion) -> None:
     """Ask a handshake client, until it answers or the question is over."""
 
     async def give_up() -> None:
@@ -127,7 +128,8 @@ async def _ask(ctx: ServerRequestContext[dict[str, Any]], pending: PendingQuesti
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(give_up)
-        request = request_for(pending, remembers=remembers)
+        request = request_for(pending, remembers=not client.anonymous)
+        pending.send()
         response: types.InputResponse | None = None
         try:
             response = await ctx.session.send_request(
@@ -135,5 +137,11 @@ async def _ask(ctx: ServerRequestContext[dict[str, Any]], pending: PendingQuesti
             )
         except (MCPError, ValidationError) as exc:
             log.info("a client could not answer %s: %s", request.method, type(exc).__name__)
-        pending.answer(answer_in(pending, response))
+        _take(pending, response, client)
         tasks.cancel_scope.cancel()
+
+
+def _take(pending: PendingQuestion, response: types.InputResponse | None, client: Client) -> None:
+    """Answer a question with the client's response."""
+    after_s = pending.sent_for_s()
+    pending.answer(answer_in(pending, response, remembers=not client.anonymous, after_s=after_s))

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from mcp import types
 
-from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest, NoApproval
 from codeact_bridges.runs.handle import Answer, PendingQuestion
 from codeact_bridges.text import lines, one_line
 from codeact_bridges.tools.port import ClientRequest
@@ -23,11 +23,13 @@ _FORWARDED_FIELDS = {"action", "content", "role", "model", "stop_reason", "roots
 KEY = "question"
 """The name of the one input request in an `InputRequiredResult`."""
 
-_CHOICES: dict[ApprovalChoice, str] = {
-    "once": "Yes, this call",
-    "run": "Yes, this tool for the rest of this program",
-    "session": "Yes, this tool until I close the client",
-    "no": "No",
+FASTEST_PERSON_S = 0.05
+"""A person takes longer to answer. `claude -p`, `codex exec` and `copilot -p` answer faster, by themselves."""
+
+_HOW_LONG: dict[ApprovalChoice, str] = {
+    "once": "this call",
+    "run": "this program",
+    "session": "until the client closes",
 }
 
 
@@ -58,10 +60,15 @@ def _with_origin(question: ClientRequest, params: dict[str, JsonValue]) -> dict[
     return params | {"message": f"A server asks this because the program called {tool}:\n{message}"}
 
 
-def answer_in(pending: PendingQuestion, response: types.InputResponse | None) -> Answer | None:
-    """The answer that a response holds. Without a response: "no" to an approval request, None to a server."""
+def answer_in(
+    pending: PendingQuestion, response: types.InputResponse | None, *, remembers: bool, after_s: float
+) -> Answer | None:
+    """The answer that a response holds, which came `after_s` seconds after the question was sent.
+
+    `remembers`: as for `request_for`. Without a response, a server gets None.
+    """
     if isinstance(pending.question, ApprovalRequest):
-        return approval_choice(response) if isinstance(response, types.ElicitResult) else "no"
+        return approval_answer(response, remembers=remembers, after_s=after_s)
     if response is None:
         return None
     answer = response.model_dump(by_alias=True, mode="json", exclude_none=True, include=_FORWARDED_FIELDS)
@@ -69,25 +76,43 @@ def answer_in(pending: PendingQuestion, response: types.InputResponse | None) ->
 
 
 def form(question: ApprovalRequest, *, remembers: bool) -> types.ElicitRequestFormParams:
-    """The elicitation form for an approval request. `remembers`: an approval can be valid for longer than the run."""
-    choices = {choice: label for choice, label in _CHOICES.items() if remembers or choice != "session"}
+    """The elicitation form for an approval request. `remembers`: an approval can be valid for longer than the run.
+
+    Yes and no are the protocol's accept and decline: clients have buttons for them. The one field may be left as it is.
+    """
+    offered = _offered(remembers=remembers)
     decision: dict[str, Any] = {
         "type": "string",
-        "title": f"May the program call {one_line(question.full_name, MAX_NAME)}?",
-        "enum": list(choices),
-        "enumNames": list(choices.values()),
-        "default": "no",
+        "title": f"How long may the program call {one_line(question.full_name, MAX_NAME)}?",
+        # Clients of every version read `enumNames`; those before 2025-11-25 do not know `oneOf`.
+        "enum": list(offered),
+        "enumNames": list(offered.values()),
+        "default": "once",
     }
-    schema = {"type": "object", "properties": {"decision": decision}, "required": ["decision"]}
+    schema = {"type": "object", "properties": {"decision": decision}}
     return types.ElicitRequestFormParams.model_validate({"message": question.text(), "requestedSchema": schema})
 
 
-def approval_choice(result: types.ElicitResult) -> ApprovalChoice:
-    """The person's choice. Everything except an explicit yes counts as "no"."""
-    if result.action != "accept" or result.content is None:
-        return "no"
-    decision: object = result.content.get("decision")
-    for choice in _CHOICES:
-        if choice == decision:
-            return choice
-    return "no"
+def approval_answer(
+    response: types.InputResponse | None, *, remembers: bool, after_s: float
+) -> ApprovalChoice | NoApproval:
+    """The answer to an approval request. Accepted without one of the offered choices, it is a yes to this call."""
+    match response:
+        case types.ElicitResult(action="accept", content=content):
+            decision: object = (content or {}).get("decision")
+            for choice in _offered(remembers=remembers):
+                if choice == decision:
+                    return choice
+            return "once"
+        case types.ElicitResult() if after_s < FASTEST_PERSON_S:
+            return NoApproval.AUTOMATIC
+        case types.ElicitResult(action="decline"):
+            return NoApproval.DECLINED
+        case types.ElicitResult(action="cancel"):
+            return NoApproval.DISMISSED
+        case _:
+            return NoApproval.FAILED
+
+
+def _offered(*, remembers: bool) -> dict[ApprovalChoice, str]:
+    return {choice: label for choice, label in _HOW_LONG.items() if remembers or choice != "session"}

@@ -170,8 +170,11 @@ def call_report(calls: Sequence[CallRecord]) -> list[str]:
         lines.append("Completed calls took effect. Do not repeat them; continue after them.")
     if any(call.outcome != "ok" for call in sent):
         lines.append("Failed or interrupted calls may have taken effect. Check before repeating them.")
-    if any(call.decision.startswith("deny") for call in calls):
-        lines.append("Calls that were not allowed will be refused again, unless the user allows them.")
+    not_allowed = [call for call in calls if call.decision.startswith("deny")]
+    if any(not call.asked_again for call in not_allowed):
+        lines.append("Calls that the configuration does not allow will be refused again.")
+    if any(call.asked_again for call in not_allowed):
+        lines.append("Calls that were not approved need approval again. Repeat them only if the user wants that.")
     return lines
 
 

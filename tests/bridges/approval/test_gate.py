@@ -8,7 +8,7 @@ import pytest
 
 from codeact_bridges.approval.gate import ApprovalGate, ApprovalReason
 from codeact_bridges.approval.policy import Grants, Policy, ToolRule
-from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest, NoApproval
 from codeact_bridges.errors import ToolDenied
 from codeact_bridges.tools.catalog.catalog import CatalogTool
 
@@ -24,12 +24,12 @@ def about(tool: CatalogTool) -> ApprovalRequest:
 class Person:
     """Answers in order; the last answer for ever."""
 
-    answers: list[ApprovalChoice | None]
+    answers: list[ApprovalChoice | NoApproval]
     asked: list[str] = field(default_factory=list[str])
     at_once: int = 0
     most_at_once: int = 0
 
-    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | None:
+    async def ask(self, request: ApprovalRequest) -> ApprovalChoice | NoApproval:
         self.asked.append(request.full_name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -39,7 +39,9 @@ class Person:
 
 
 def test_what_is_allowed_is_not_asked_for_and_what_is_denied_is_refused_with_the_rule() -> None:
-    gate = ApprovalGate(Policy(rules=(ToolRule(tool="shop.drop", action="deny"),)), Grants(), Person([None]))
+    gate = ApprovalGate(
+        Policy(rules=(ToolRule(tool="shop.drop", action="deny"),)), Grants(), Person([NoApproval.CANNOT_ASK])
+    )
 
     assert gate.must_ask(CatalogTool("shop", "buy")) is None
     assert gate.must_ask(BURN) == "the tool says that it is destructive"
@@ -68,7 +70,7 @@ async def test_a_yes_holds_for_as_long_as_the_person_said(
 
 
 async def test_a_yes_is_for_the_tool_that_was_asked_about() -> None:
-    person = Person(["session", "no"])
+    person = Person(["session", NoApproval.DECLINED])
     gate = ApprovalGate(Policy(), Grants(), person)
     await gate.ask(about(DROP))
 
@@ -76,21 +78,24 @@ async def test_a_yes_is_for_the_tool_that_was_asked_about() -> None:
         await gate.ask(about(BURN))
 
 
-async def test_after_a_no_the_next_call_is_asked_for_again() -> None:
-    person = Person(["no", "once"])
-    gate = ApprovalGate(Policy(), Grants(), person)
-    with pytest.raises(ToolDenied):
+@pytest.mark.parametrize("why", NoApproval)
+async def test_what_is_not_approved_is_denied_this_time_and_asked_for_the_next(why: NoApproval) -> None:
+    gate = ApprovalGate(Policy(), Grants(), Person([why, "once"]), rules_in="json")
+    with pytest.raises(ToolDenied) as denied:
         await gate.ask(about(DROP))
 
+    assert '{"tool": "shop.drop", "action": "allow"}' in denied.value.reason
     assert await gate.ask(about(DROP)) == "once"
 
 
-async def test_the_policy_decides_if_a_client_cannot_ask_its_user() -> None:
-    approver = Person([None])
-    with pytest.raises(ToolDenied, match="this client cannot ask its user"):
-        await ApprovalGate(Policy(), Grants(), approver).ask(about(DROP))
-
-    assert await ApprovalGate(Policy(unattended="allow"), Grants(), approver).ask(about(DROP)) == "unattended"
+@pytest.mark.parametrize("why", NoApproval)
+async def test_unattended_decides_only_where_a_client_cannot_ask(why: NoApproval) -> None:
+    gate = ApprovalGate(Policy(unattended="allow"), Grants(), Person([why]))
+    if why is NoApproval.CANNOT_ASK:
+        assert await gate.ask(about(DROP)) == "unattended"
+    else:
+        with pytest.raises(ToolDenied):
+            await gate.ask(about(DROP))
 
 
 async def test_calls_made_at_once_are_asked_for_one_after_the_other_and_not_again_after_a_yes_for_the_run() -> None:

@@ -1,12 +1,17 @@
 """Which calls are allowed, asked for or denied; and what follows for the annotations of the one tool."""
 
+import json
 import re
+import tomllib
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from codeact_bridges.approval.policy import Action, Grants, Policy, Reach, ToolRule, reach
+from codeact_bridges.approval.policy import Action, Grants, Policy, Reach, RuleFormat, ToolRule, allow_rule, reach
+from codeact_bridges.names import folded
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,41 @@ def test_files_to_write_and_hosts_to_reach_count_as_well() -> None:
     assert reach(Policy(), [LOOK], writes=True, network=True) == Reach(
         read_only=False, destructive=True, open_world=True
     )
+
+
+def test_the_rule_that_allows_a_tool_is_shown_as_the_operator_writes_it() -> None:
+    assert allow_rule("shop.drop-all", "toml") == '[[codeact.policy.rules]]\ntool = "shop.drop-all"\naction = "allow"'
+    assert allow_rule("shop.drop-all", "json") == '{"tool": "shop.drop-all", "action": "allow"}'
+
+
+PRINTABLE = st.characters(codec="utf-8").filter(str.isprintable)
+TOOL_NAMES = st.text(st.one_of(st.sampled_from("*?[]!-_^\\\"'#. "), PRINTABLE), min_size=1, max_size=128)
+
+
+@given(name=TOOL_NAMES, other=TOOL_NAMES, written_in=st.sampled_from(["toml", "json"]))
+@example(name='x"\naction = "allow"\n', other="x", written_in="toml")
+@example(name='"""', other="''", written_in="toml")
+@example(name="\x7f\x1b\U0001f600\u202e", other="x", written_in="toml")
+@example(name="*", other="drop", written_in="toml")
+@example(name="[a-z]", other="b", written_in="json")
+@example(name="[" * 128, other="[", written_in="toml")
+def test_the_rule_allows_exactly_the_tool_whatever_its_server_calls_it(
+    name: str, other: str, written_in: RuleFormat
+) -> None:
+    server = "s" * 64
+    text = allow_rule(f"{server}.{name}", written_in)
+    if written_in == "toml":
+        (entry,) = tomllib.loads(text)["codeact"]["policy"]["rules"]
+        assert text.count("\n") == 2
+    else:
+        entry = json.loads(text)
+        assert "\n" not in text
+    rule = ToolRule.model_validate(entry)
+
+    assert text.isascii()
+    assert rule.action == "allow"
+    assert rule.fits(Facts(f"{server}.{name}"))
+    assert rule.fits(Facts(f"{server}.{other}")) == (folded(other) == folded(name))
 
 
 def test_a_grant_is_for_one_tool() -> None:

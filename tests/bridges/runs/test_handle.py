@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 from run_handles import QUESTION, a_run
+from virtual_clock import on_virtual_clock, pass_time
 
-from codeact_bridges.approval.request import ApprovalChoice
+from codeact_bridges.approval.request import ApprovalChoice, NoApproval
 from codeact_bridges.errors import ToolError
 from codeact_bridges.runs.handle import MAX_CLIENT_REQUESTS, PendingQuestion, RunHandle
 from codeact_bridges.runs.observer import RunEvent
@@ -49,14 +50,16 @@ async def test_a_run_prepares_from_the_event_until_its_program_begins() -> None:
     assert not handle.is_preparing
 
 
-async def ask_and(handle: RunHandle, act: Callable[[PendingQuestion], Awaitable[None] | None]) -> ApprovalChoice | None:
+async def ask_and(
+    handle: RunHandle, act: Callable[[PendingQuestion], Awaitable[None] | None], guard_s: float = GUARD_S
+) -> ApprovalChoice | NoApproval:
     """Let the run ask, and `act` handle the question. Returns the answer that the run gets."""
-    given: list[ApprovalChoice | None] = []
+    given: list[ApprovalChoice | NoApproval] = []
 
     async def ask() -> None:
         given.append(await handle.ask(QUESTION))
 
-    with anyio.fail_after(GUARD_S):
+    with anyio.fail_after(guard_s):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             pending = await handle.next(60)
@@ -80,15 +83,38 @@ async def test_a_question_waits_for_the_answer_that_is_meant_for_it() -> None:
     assert not handle.is_asking
 
 
-async def test_no_answer_in_time_is_a_no() -> None:
-    async def wait_until_over(pending: PendingQuestion) -> None:
-        await pending.over.wait()
+@on_virtual_clock
+async def test_a_question_without_an_answer_is_over_after_its_time() -> None:
+    async def let_it_pass(pending: PendingQuestion) -> None:
+        await pass_time(299)
+        assert not pending.over.is_set()
+        await pass_time(1)
+        assert pending.over.is_set()
 
-    assert await ask_and(a_run(ask_timeout_s=0.01), wait_until_over) == "no"
+    handle = a_run(ask_timeout_s=300)
+    assert await ask_and(handle, let_it_pass, guard_s=1_000) is NoApproval.TIMED_OUT
+    assert not handle.is_asking
+
+
+@on_virtual_clock
+async def test_the_time_of_an_answer_counts_from_when_the_question_first_went_to_the_client() -> None:
+    pending = PendingQuestion(QUESTION)
+    await pass_time(10)
+    assert pending.sent_for_s() == 0
+    pending.send()
+    await pass_time(0.25)
+    pending.send()
+
+    assert pending.sent_for_s() == 0.25
+
+
+@pytest.mark.parametrize("why", NoApproval)
+async def test_the_run_is_told_why_there_is_no_approval(why: NoApproval) -> None:
+    assert await ask_and(a_run(), lambda pending: pending.answer(why)) is why
 
 
 async def test_a_client_that_cannot_ask_its_user_is_not_asked() -> None:
-    assert await a_run(serves=frozenset()).ask(QUESTION) is None
+    assert await a_run(serves=frozenset()).ask(QUESTION) is NoApproval.CANNOT_ASK
 
 
 async def test_servers_requests_to_the_client_are_limited_in_one_run() -> None:

@@ -12,7 +12,7 @@ import pytest
 from run_handles import a_run
 
 from codeact_bridges.approval.policy import Policy, ToolRule
-from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest, NoApproval
 from codeact_bridges.errors import BadGuestCall, BudgetSpent, DownstreamFailed, ToolDenied, ToolError, UnknownTool
 from codeact_bridges.limits import Limits
 from codeact_bridges.runs.handle import PendingQuestion, RunHandle
@@ -23,7 +23,7 @@ from codeact_bridges.values import Data, JsonValue, ToolValue
 
 
 @asynccontextmanager
-async def person(handle: RunHandle, answer: ApprovalChoice) -> AsyncGenerator[list[ApprovalRequest]]:
+async def person(handle: RunHandle, answer: ApprovalChoice | NoApproval) -> AsyncGenerator[list[ApprovalRequest]]:
     """Behind the run's client: gives this answer to every question. Yields the questions."""
     asked: list[ApprovalRequest] = []
 
@@ -107,17 +107,34 @@ async def test_a_call_that_is_denied_is_not_sent() -> None:
     assert record.decision.startswith("deny: the operator's policy denies it")
 
 
-@pytest.mark.parametrize(("answer", "decision"), [("once", "ask: once"), ("run", "ask: run"), ("no", "deny: the user")])
-async def test_a_call_that_is_asked_for_says_what_was_answered(answer: ApprovalChoice, decision: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "decision", "asked_again"),
+    [
+        ("once", "ask: once", False),
+        ("run", "ask: run", False),
+        (
+            NoApproval.DECLINED,
+            'deny: it needs approval (policy.rules: { tool = "*", action = "ask" }), and the user',
+            True,
+        ),
+        (NoApproval.AUTOMATIC, "deny: it needs approval", False),
+    ],
+)
+async def test_a_call_that_is_asked_for_says_what_was_answered(
+    answer: ApprovalChoice | NoApproval, decision: str, asked_again: bool
+) -> None:
     run = a_run_with(ToolRule(tool="*", action="ask"))
     async with person(run.handle, answer) as asked:
         try:
             await call(run, "test.echo", line=2, password="hunter2")
         except ToolDenied:
-            assert answer == "no"
+            assert isinstance(answer, NoApproval)
 
-    assert run.calls.records[0].decision.startswith(decision)
-    assert run.calls.records[0].sent is bool(run.tools.called) is (answer != "no")
+    (record,) = run.calls.records
+    assert record.decision.startswith(decision)
+    assert "allow" not in record.decision, "the advice is for the program, not for the record"
+    assert record.asked_again is asked_again
+    assert record.sent is bool(run.tools.called) is not isinstance(answer, NoApproval)
     assert asked[0].line == "2: second"
     assert "hunter2" not in asked[0].text()
 

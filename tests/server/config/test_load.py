@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from codeact_bridges.approval.policy import allow_rule
 from codeact_bridges.limits import Limits
 from codeact_bridges.sandbox.pool import PoolSize
+from codeact_bridges.tools.catalog.catalog import CatalogTool
 from codeact_bridges.tools.spec import StdioServer
 from codeact_server.config.load import ConfigError, for_command, load
 from codeact_server.config.model import Config, Settings
@@ -72,6 +74,35 @@ def test_toml_and_json_are_equivalent(tmp_path: Path) -> None:
     as_json = loaded(json.dumps(data), tmp_path, "config.json")
 
     assert replace(toml, source="") == replace(as_json, source="")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "with_rule"),
+    [
+        ("config.toml", ONE_SERVER, ONE_SERVER + "RULE\n"),
+        ("CONFIG.TOML", ONE_SERVER, ONE_SERVER + "RULE\n"),
+        *[
+            (
+                name,
+                '{"mcpServers": {"git": {"command": "uvx"}}}',
+                '{"mcpServers": {"git": {"command": "uvx"}}, "codeact": {"policy": {"rules": [RULE]}}}',
+            )
+            for name in ("config.json", "config.jsonc")
+        ],
+    ],
+)
+def test_the_rule_that_a_denial_shows_can_be_pasted_into_the_file(
+    name: str, text: str, with_rule: str, tmp_path: Path
+) -> None:
+    rules_in = loaded(text, tmp_path, name).rules_in
+    config = loaded(with_rule.replace("RULE", allow_rule("git.push[*]", rules_in)), tmp_path, name)
+
+    assert config.policy.decide(CatalogTool("git", "push[*]", destructive=True)).action == "allow"
+    assert config.policy.decide(CatalogTool("git", "push*", destructive=True)).action == "ask"
+
+
+def test_without_a_file_a_rule_is_shown_for_a_new_one() -> None:
+    assert for_command(["uvx", "mcp-server-git"]).rules_in == "toml"
 
 
 def test_another_clients_file_works_unchanged_with_its_own_keys(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ async def test_a_run_is_one_line_with_its_decisions_and_calls_and_with_values_on
     assert (line["engine"], line["outcome"], line["calls_made"], line["printed_bytes"]) == ("wasmtime", "ended", 3, 8)
     assert [(call["tool"], call["decision"], call["outcome"]) for call in line["calls"]] == [
         ("shop.look", "allow", "ok"),
-        ("shop.drop", "deny: the user said no, or did not answer in time", "error"),
+        ("shop.drop", "deny: it needs approval (the tool says that it is destructive), and the user said no", "error"),
         ("shop.buy", "allow", "ok"),
     ]
     assert not line["run"].startswith("r-"), "a handle is a bearer token and must not be logged"

@@ -1,5 +1,7 @@
 """A person is asked to approve single calls, in both protocol eras: every answer, and every way not to answer."""
 
+import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,16 @@ from typing import Any
 import anyio
 import pytest
 from apps import ERAS, GUARD_S, Era, Person, execute, handle_in, opened, said
-from mcp.types import ElicitResult, ListRootsResult
+from mcp import Client
+from mcp.types import ElicitResult, ErrorData, ListRootsResult
 
 from codeact_bridges.approval.policy import Policy, ToolRule
-from codeact_bridges.approval.request import ApprovalRequest
+from codeact_bridges.approval.request import ApprovalRequest, NoApproval
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.runs.handle import PendingQuestion, RunHandle
-from codeact_server.protocol.elicitation import KEY, answer_in, approval_choice, form
+from codeact_server.protocol import elicitation
+from codeact_server.protocol.elicitation import KEY, answer_in, approval_answer, form
 
 QUESTION = ApprovalRequest("shop", "drop", "{}", "", "because")
 
@@ -23,67 +27,127 @@ def drop(item):
     try:
         return call_tool("shop.drop", item=item)
     except PermissionError as exc:
-        return f"{type(exc).__name__}: {exc.reason}"
+        return f"{type(exc).__name__}: {exc.reason.partition('. ')[0]}"
 
 [drop(1), drop(2)]
 """
-DENIED = "ToolDenied: the user said no, or did not answer in time"
+DROP = DROP_TWICE.replace(", drop(2)", "")
+DECLINE, CANCEL = ElicitResult(action="decline"), ElicitResult(action="cancel")
+
+
+def denied(what_happened: str) -> str:
+    """What a program of the above gets."""
+    return f"ToolDenied: it needs approval (the tool says that it is destructive), and {what_happened}"
+
+
+@pytest.fixture
+def answers_are_a_persons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast they come."""
+    monkeypatch.setattr(elicitation, "FASTEST_PERSON_S", 0.0)
+
+
+@pytest.fixture
+def answers_are_the_clients_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is."""
+    monkeypatch.setattr(elicitation, "FASTEST_PERSON_S", math.inf)
 
 
 @pytest.mark.parametrize(
-    ("content", "answer"),
+    ("content", "choice"),
     [
         ({"decision": "once"}, "once"),
         ({"decision": "run"}, "run"),
         ({"decision": "session"}, "session"),
-        ({"decision": "no"}, "no"),
-        ({"decision": "yes"}, "no"),
-        ({"decision": "ONCE"}, "no"),
-        ({"decision": ["once"]}, "no"),
-        ({"decision": True}, "no"),
-        ({"other": "once"}, "no"),
-        ({}, "no"),
-        (None, "no"),
+        ({"decision": "no"}, "once"),
+        ({"decision": "yes"}, "once"),
+        ({"decision": "SESSION"}, "once"),
+        ({"decision": ["session"]}, "once"),
+        ({"decision": True}, "once"),
+        ({"decision": None}, "once"),
+        ({"other": "session"}, "once"),
+        ({}, "once"),
+        (None, "once"),
     ],
 )
-def test_anything_but_a_clear_yes_is_a_no(content: dict[str, Any] | None, answer: str) -> None:
+@pytest.mark.parametrize("after_s", [0, 60])
+def test_an_accepted_form_is_a_yes_to_this_call_unless_it_says_for_longer(
+    content: dict[str, Any] | None, choice: str, after_s: float
+) -> None:
     result = ElicitResult.model_construct(action="accept", content=content)
 
-    assert approval_choice(result) == answer
-    assert answer_in(PendingQuestion(QUESTION), result) == answer
+    assert approval_answer(result, remembers=True, after_s=after_s) == choice
+    assert answer_in(PendingQuestion(QUESTION), result, remembers=True, after_s=after_s) == choice
 
 
-@pytest.mark.parametrize("action", ["decline", "cancel"])
-def test_a_form_that_was_not_submitted_is_a_no_whatever_it_contains(action: Any) -> None:
-    assert approval_choice(ElicitResult(action=action, content={"decision": "once"})) == "no"
+def test_a_choice_that_was_not_offered_is_a_yes_to_this_call() -> None:
+    assert approval_answer(said("session"), remembers=False, after_s=60) == "once"
+    assert approval_answer(said("run"), remembers=False, after_s=60) == "run"
 
 
-def test_a_response_of_another_kind_or_none_is_a_no() -> None:
-    pending = PendingQuestion(QUESTION)
-    assert answer_in(pending, None) == "no"
-    assert answer_in(pending, ListRootsResult(roots=[])) == "no"
+@pytest.mark.parametrize(
+    ("action", "after_s", "why"),
+    [
+        ("decline", 0.0, NoApproval.AUTOMATIC),
+        ("decline", 0.049, NoApproval.AUTOMATIC),
+        ("decline", 0.05, NoApproval.DECLINED),
+        ("decline", 299.0, NoApproval.DECLINED),
+        ("cancel", 0.0, NoApproval.AUTOMATIC),
+        ("cancel", 0.049, NoApproval.AUTOMATIC),
+        ("cancel", 0.05, NoApproval.DISMISSED),
+        ("cancel", 10.0, NoApproval.DISMISSED),
+    ],
+)
+@pytest.mark.parametrize("content", [None, {"decision": "session"}])
+def test_a_form_that_was_not_accepted_is_no_yes_whatever_it_contains(
+    action: Any, after_s: float, why: NoApproval, content: Any
+) -> None:
+    result = ElicitResult(action=action, content=content)
+
+    assert approval_answer(result, remembers=True, after_s=after_s) is why
+
+
+@pytest.mark.parametrize("response", [None, ListRootsResult(roots=[])])
+def test_a_response_of_another_kind_or_none_is_a_failure_of_the_client(response: Any) -> None:
+    assert answer_in(PendingQuestion(QUESTION), response, remembers=True, after_s=0) is NoApproval.FAILED
+
+
+def test_the_form_asks_only_how_long_and_may_be_sent_off_as_it_is() -> None:
+    schema = form(QUESTION, remembers=True).requested_schema
+
+    assert schema == {
+        "type": "object",
+        "properties": {
+            "decision": {
+                "type": "string",
+                "title": "How long may the program call shop.drop?",
+                "enum": ["once", "run", "session"],
+                "enumNames": ["this call", "this program", "until the client closes"],
+                "default": "once",
+            }
+        },
+    }
 
 
 def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_remembered() -> None:
-    schemas = [form(QUESTION, remembers=remembers).requested_schema for remembers in (True, False)]
+    decision = form(QUESTION, remembers=False).requested_schema["properties"]["decision"]
 
-    assert [schema["properties"]["decision"]["enum"] for schema in schemas] == [
-        ["once", "run", "session", "no"],
-        ["once", "run", "no"],
-    ]
+    assert decision["enum"] == ["once", "run"]
+    assert decision["enumNames"] == ["this call", "this program"]
 
 
+@pytest.mark.usefixtures("answers_are_a_persons")
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(
     ("answer", "outcome", "times_asked"),
     [
-        ("once", '["drop: 1", "drop: 2"]', 2),
-        ("run", '["drop: 1", "drop: 2"]', 1),
-        ("session", '["drop: 1", "drop: 2"]', 1),
-        ("no", f'["{DENIED}", "{DENIED}"]', 2),
-        ("perhaps", f'["{DENIED}", "{DENIED}"]', 2),
-        (ElicitResult(action="decline"), f'["{DENIED}", "{DENIED}"]', 2),
-        (ElicitResult(action="cancel"), f'["{DENIED}", "{DENIED}"]', 2),
+        ("once", "drop: {}", 2),
+        ("run", "drop: {}", 1),
+        ("session", "drop: {}", 1),
+        ("perhaps", "drop: {}", 2),
+        (ElicitResult(action="accept", content={}), "drop: {}", 2),
+        (ElicitResult(action="accept"), "drop: {}", 2),
+        (DECLINE, denied("the user said no"), 2),
+        (CANCEL, denied("the question was dismissed without an answer"), 2),
     ],
 )
 async def test_the_call_follows_the_persons_choice(
@@ -92,12 +156,53 @@ async def test_the_call_follows_the_persons_choice(
     person = Person([answer])
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client(era, person) as client:
-            assert await execute(client, DROP_TWICE) == (False, outcome)
+            assert await execute(client, DROP_TWICE) == (False, json.dumps([outcome.format(1), outcome.format(2)]))
             asked = len(person.shown)
             await execute(client, "call_tool('shop.drop', item=3)")
 
     assert asked == times_asked
     assert len(person.shown) == asked + (answer != "session")
+
+
+@pytest.mark.usefixtures("answers_are_the_clients_own")
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("answer", [DECLINE, CANCEL])
+async def test_an_answer_faster_than_a_persons_is_the_clients_own(
+    environment: Mapping[str, str], era: Era, answer: ElicitResult
+) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, Person([answer])) as client:
+            failed, text = await execute(client, "print('so far')\ncall_tool('shop.drop', item=1)")
+
+    assert failed
+    assert text.startswith("so far\n")
+    assert "and nobody was asked: this client answers by itself. The operator can allow" in text
+    assert '\n[[codeact.policy.rules]]\ntool = "shop.drop"\naction = "allow"\n' in text
+    assert text.endswith("Calls that the configuration does not allow will be refused again.")
+
+
+@pytest.mark.usefixtures("answers_are_the_clients_own")
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_may_accept_by_itself(environment: Mapping[str, str], era: Era) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era, Person(["once"])) as client:
+            assert await execute(client, DROP) == (False, '["drop: 1"]')
+
+
+@pytest.mark.parametrize(
+    "answer", [ErrorData(code=-32603, message="no terminal"), ElicitResult.model_construct(action="perhaps")]
+)
+async def test_an_error_in_place_of_an_answer_is_told_as_one(environment: Mapping[str, str], answer: Any) -> None:
+    async def broken(context: Any, params: Any) -> Any:
+        return answer
+
+    with anyio.fail_after(GUARD_S):
+        async with (
+            opened(environment) as opening,
+            Client(opening.server, mode="legacy", elicitation_callback=broken) as client,
+        ):
+            what_happened = "the client gave no answer: it sent an error, or its connection ended"
+            assert await execute(client, DROP) == (False, f'["{denied(what_happened)}"]')
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -164,13 +269,16 @@ async def test_without_elicitation_the_unattended_setting_decides(
 
 
 async def test_the_deadline_is_paused_while_a_person_is_asked(environment: Mapping[str, str]) -> None:
-    person = Person(["no"], may_answer=anyio.Event())
+    person = Person(["once"], may_answer=anyio.Event())
     policy = Policy(ask_timeout_s=1.5)
     with anyio.fail_after(GUARD_S):
         async with opened(environment, policy=policy) as opening, opening.client("legacy", person) as client:
-            failed, text = await execute(client, DROP_TWICE.replace(", drop(2)", ""), timeout_s=1)
+            failed, text = await execute(client, DROP, timeout_s=1)
 
-    assert (failed, text) == (False, f'["{DENIED}"]')
+    assert (failed, text) == (
+        False,
+        f'["{denied("no answer came within 1.5 s (setting codeact.policy.ask_timeout_s)")}"]',
+    )
 
 
 async def test_the_deadline_runs_on_while_the_program_computes_during_a_question(
@@ -202,7 +310,9 @@ async def test_the_total_limit_includes_the_time_in_which_a_person_is_asked(envi
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_no_answer_in_time_counts_as_a_no(environment: Mapping[str, str], era: Era) -> None:
+async def test_a_client_that_never_answers_is_waited_for_and_what_was_printed_is_there(
+    environment: Mapping[str, str], era: Era
+) -> None:
     person = Person(["once"], may_answer=anyio.Event())
     with anyio.fail_after(GUARD_S):
         async with (
@@ -219,7 +329,10 @@ async def test_no_answer_in_time_counts_as_a_no(environment: Mapping[str, str], 
                 person.may_answer.set()
 
             tasks.start_soon(answer_too_late)
-            assert await execute(client, DROP_TWICE.replace(", drop(2)", "")) == (False, f'["{DENIED}"]')
+            failed, text = await execute(client, f"print('so far')\n{DROP}")
+            outcome = denied("no answer came within 0.2 s (setting codeact.policy.ask_timeout_s)")
+            assert (failed, text) == (False, f'so far\n[result]\n["{outcome}"]')
+            assert len(opening.app.runs) == 0
 
 
 async def test_a_long_question_becomes_a_handle_and_is_asked_again_when_the_client_waits_again(
@@ -260,31 +373,32 @@ async def test_a_client_that_gives_up_after_ten_questions_gets_a_handle_after_ni
             assert await execute(client, run=handle_in(text)) == (False, '"drop: 11"')
 
 
+@pytest.mark.usefixtures("answers_are_a_persons")
 async def test_an_answer_to_an_old_question_is_ignored(environment: Mapping[str, str]) -> None:
     with anyio.fail_after(GUARD_S):
         async with opened(environment) as opening, opening.client("auto", Person(["once"])) as client:
             call = {"code": DROP_TWICE}
 
-            async def retry(state: str | None, answer: str | None) -> Any:
+            async def retry(state: str | None, answer: ElicitResult | None) -> Any:
                 return await client.session.call_tool(
                     "execute_code",
                     call,
                     request_state=state,
-                    input_responses=None if answer is None else {KEY: said(answer)},
+                    input_responses=None if answer is None else {KEY: answer},
                     allow_input_required=True,
                 )
 
             first = await retry(None, None)
             again = await retry(first.request_state, None)
             assert again.request_state == first.request_state, "no answer: the question still stands"
-            second = await retry(first.request_state, "no")
+            second = await retry(first.request_state, DECLINE)
             assert second.request_state != first.request_state
-            stale = await retry(first.request_state, "session")
+            stale = await retry(first.request_state, said("session"))
             assert stale.request_state == second.request_state
-            result = await retry(second.request_state, "once")
-            gone = await retry(second.request_state, "once")
+            result = await retry(second.request_state, said("once"))
+            gone = await retry(second.request_state, said("once"))
 
-    assert result.content[0].text == f'["{DENIED}", "drop: 2"]'
+    assert result.content[0].text == f'["{denied("the user said no")}", "drop: 2"]'
     assert gone.is_error
     assert "there is no run" in gone.content[0].text
 
@@ -307,7 +421,7 @@ async def test_a_run_ends_when_its_client_disconnects_during_a_question(
                 assert handle.is_asking
                 pending = await handle.next(0)
                 assert isinstance(pending, PendingQuestion)
-                pending.answer("no")
+                pending.answer(NoApproval.DECLINED)
             await handle.over.wait()
 
     assert handle.result is not None

@@ -11,7 +11,8 @@ from codeact_server.protocol.results import META_KEY, call_tool_result, still_ru
 LOOKED = CallRecord("shop.look", "ok", 0.1, 0.1, read_only=True, sent=True)
 BOUGHT = CallRecord("shop.buy", "ok", 0.2, 0.1, sent=True)
 FAILED = CallRecord("shop.buy", "error", 0.3, 0.1, error="closed", sent=True)
-DENIED = CallRecord("shop.drop", "error", 0.4, 0.1, decision="deny: the user said no")
+DENIED = CallRecord("shop.drop", "error", 0.4, 0.1, decision="deny: the operator's policy denies it")
+NOT_APPROVED = CallRecord("shop.drop", "error", 0.4, 0.1, decision="deny: the user said no", asked_again=True)
 UNKNOWN = CallRecord("shop.eat", "error", 0.4, 0.1, error="no such tool")
 CUT_OFF = CallRecord("shop.buy", "unfinished", 0.5, 0.1, sent=True)
 ASKED = CallRecord("shop.drop", "unfinished", 0.6, 0.1, decision="ask")
@@ -82,7 +83,7 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
                 "- shop.drop: not sent\n"
                 "Completed calls took effect. Do not repeat them; continue after them.\n"
                 "Failed or interrupted calls may have taken effect. Check before repeating them.\n"
-                "Calls that were not allowed will be refused again, unless the user allows them."
+                "Calls that the configuration does not allow will be refused again."
             ),
         ),
         (
@@ -94,7 +95,28 @@ def printed(*pieces: tuple[str, str], cut: int = 0) -> Output:
                 "- shop.eat: not sent\n"
                 "- shop.drop: not sent\n"
                 "None of them changed anything. The whole program can be run again.\n"
-                "Calls that were not allowed will be refused again, unless the user allows them."
+                "Calls that the configuration does not allow will be refused again."
+            ),
+        ),
+        (
+            result(failure=STOPPED, calls=(NOT_APPROVED,)),
+            (
+                "[failed] stopped after 60 s, the program's deadline\n"
+                "Tool calls made before the failure: 1\n"
+                "- shop.drop: not allowed, not sent\n"
+                "None of them changed anything. The whole program can be run again.\n"
+                "Calls that were not approved need approval again. Repeat them only if the user wants that."
+            ),
+        ),
+        (
+            result(failure=STOPPED, calls=(NOT_APPROVED, DENIED)),
+            (
+                "[failed] stopped after 60 s, the program's deadline\n"
+                "Tool calls made before the failure: 2\n"
+                "- shop.drop: not allowed, not sent, 2 times\n"
+                "None of them changed anything. The whole program can be run again.\n"
+                "Calls that the configuration does not allow will be refused again.\n"
+                "Calls that were not approved need approval again. Repeat them only if the user wants that."
             ),
         ),
         (
