@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from codeact_bridges.errors import DownstreamFailed, UnknownTool
+from codeact_bridges.names import as_identifier
 from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found, named_server
 from codeact_bridges.tools.catalog.shape_store import ShapeStore
 from codeact_bridges.tools.credentials.oauth import Credentials
@@ -21,6 +22,7 @@ from codeact_bridges.tools.credentials.secret_store import SecretStore
 from codeact_bridges.tools.downstream.health import ServerStatus
 from codeact_bridges.tools.downstream.results import DEFAULT_LIMIT_BYTES, unwrap, unwrap_resource
 from codeact_bridges.tools.downstream.server import DownstreamServer
+from codeact_bridges.tools.downstream.tool_list_store import ToolListStore
 from codeact_bridges.tools.port import ClientRequests, Progress, Rows
 from codeact_bridges.tools.spec import ServerSpec
 from codeact_bridges.values import JsonValue, ToolValue
@@ -31,6 +33,9 @@ CLOSE_TIMEOUT_S = 4.0
 """For all servers together: each is closed within 3 s, by force. Our own process has 5 s from SIGTERM to its end."""
 
 MAX_NAMED_FAILURES = 3
+
+MAX_MISSING = 5_000
+"""Tools that are remembered although no server lists them any more."""
 
 DISCOVERY_PATIENCE_S = 5.0
 """How long a search or a list waits for servers that are starting. Then it answers with the tools that are known."""
@@ -52,17 +57,24 @@ class ToolsBridge:
 
         Args:
             log_dir: gets one bounded file for each server: its stderr and its log messages.
-            state_dir: gets a file of the shapes of results that tools have returned.
+            state_dir: gets a file of the shapes of results that tools have returned, and the servers' tool lists.
             secret_store: holds the access tokens to servers that a user has signed in to.
         """
         credentials = Credentials(secret_store)
+        tool_lists = ToolListStore(state_dir / "tools" if state_dir else None)
         self._downstreams = {
-            spec.name: DownstreamServer(spec, log_dir=log_dir, credentials=credentials, on_change=self._changed)
+            spec.name: DownstreamServer(
+                spec, log_dir=log_dir, credentials=credentials, tool_lists=tool_lists, on_change=self._changed
+            )
             for spec in servers
         }
         self._result_limit_bytes = result_limit_bytes
         self._catalog = Catalog(servers=tuple(self._downstreams))
-        self._failed_before: tuple[str, ...] = ()
+        self._known_catalog = Catalog.of({name: each.known_tools for name, each in self._downstreams.items()})
+        self._missing: dict[str, None] = {}
+        """Identifiers of tools that were known once and are not any more, the last ones last."""
+        self._before: tuple[tuple[str, ...], bool] = ((), self.all_known)
+        """`failed` and `all_known` when the subscribers were last called."""
         self._listed: tuple[tuple[CatalogTool, ...], ...] = ((),) * len(self._downstreams)
         self._subscribers: dict[object, Callable[[], None]] = {}
         self._shapes = ShapeStore(state_dir / "shapes.json" if state_dir else None)
@@ -99,6 +111,16 @@ class ToolsBridge:
         return self._catalog
 
     @property
+    def known_catalog(self) -> Catalog:
+        """The tools to describe: the catalog, and what servers that have not listed their tools yet listed before."""
+        return self._known_catalog
+
+    @property
+    def all_known(self) -> bool:
+        """Whether `known_catalog` has the tools of every server."""
+        return all(downstream.is_known for downstream in self._downstreams.values())
+
+    @property
     def failed(self) -> tuple[str, ...]:
         """The servers that failed before they listed a tool, in the operator's order."""
         return tuple(name for name, downstream in self._downstreams.items() if downstream.never_worked)
@@ -108,7 +130,7 @@ class ToolsBridge:
         return tuple(downstream.status for downstream in self._downstreams.values())
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` after each change of `catalog` or of `failed`. Returns the function that unsubscribes it."""
+        """Call `callback` after each change of a catalog, of `failed` or `all_known`. Returns how to unsubscribe it."""
         key = object()
         self._subscribers[key] = callback
 
@@ -120,6 +142,13 @@ class ToolsBridge:
     async def wait_settled(self, timeout: float | None = None) -> bool:
         """Wait until every server is ready or has failed. False: `timeout` seconds were not enough."""
         return await self._wait_for(self._downstreams.values(), timeout)
+
+    async def wait_known(self, timeout: float) -> bool:
+        """Wait until each server is known, has failed, or is idle. False: `timeout` seconds were not enough."""
+        with anyio.move_on_after(timeout) as scope:
+            for downstream in self._downstreams.values():
+                await downstream.known()
+        return not scope.cancelled_caught
 
     def start_lazy_servers(self) -> None:
         """Start the servers that start on first use."""
@@ -202,6 +231,9 @@ class ToolsBridge:
         try:
             return self._catalog.resolve(name)
         except UnknownTool as exc:
+            if as_identifier(name) in self._missing:
+                reason = f"the server listed it earlier and no longer does. {exc.reason}"
+                raise UnknownTool(exc.server, exc.tool, reason) from exc
             if not (failed := self._failed(possible)):
                 raise
             missing = "; ".join(f"{one.spec.name}: {one.why_failed()}" for one in failed[:MAX_NAMED_FAILURES])
@@ -236,13 +268,24 @@ class ToolsBridge:
         """A server has changed its state: make a new catalog if its tools have changed."""
         listed, failed = tuple(downstream.tools for downstream in self._downstreams.values()), self.failed
         same = all(now is before for now, before in zip(listed, self._listed, strict=True))
-        if same and failed == self._failed_before:
+        if same and (failed, self.all_known) == self._before:
             return
-        self._listed, self._failed_before = listed, failed
+        self._listed, self._before = listed, (failed, self.all_known)
+        known = Catalog.of({name: downstream.known_tools for name, downstream in self._downstreams.items()})
+        self._note_missing(self._known_catalog, known)
+        self._known_catalog = known
         if not same:
             self._catalog = Catalog.of({name: downstream.tools for name, downstream in self._downstreams.items()})
         for callback in tuple(self._subscribers.values()):
             callback()
+
+    def _note_missing(self, before: Catalog, now: Catalog) -> None:
+        """Remember which tools have gone, for the error of a program that was written when they were listed."""
+        names = {as_identifier(tool.full_name) for tool in now.tools}
+        gone = (as_identifier(tool.full_name) for tool in before.tools)
+        self._missing |= {name: None for name in gone if name not in names}
+        while len(self._missing) > MAX_MISSING:
+            del self._missing[next(iter(self._missing))]
 
 
 def _row(tool: CatalogTool) -> JsonValue:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import anyio
+import anyio.to_thread
 import httpx2
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, Implementation, ReadResourceResult
@@ -28,6 +29,7 @@ from codeact_bridges.tools.downstream.connection import CallLostError, Connectio
 from codeact_bridges.tools.downstream.failure_text import failure_text, is_connection_closed
 from codeact_bridges.tools.downstream.health import Backoff, ServerStatus, State
 from codeact_bridges.tools.downstream.tool_list import list_tools
+from codeact_bridges.tools.downstream.tool_list_store import ToolListStore
 from codeact_bridges.tools.port import ClientRequests, Progress
 from codeact_bridges.tools.spec import HttpServer, ServerSpec
 from codeact_bridges.tools.transports.server_log import ServerLog
@@ -66,11 +68,23 @@ class DownstreamServer:
         *,
         log_dir: Path | None = None,
         credentials: Credentials | None = None,
+        tool_lists: ToolListStore | None = None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """Set up the server. It starts with `run`.
+
+        Args:
+            log_dir: gets a bounded file with its stderr and its log messages.
+            credentials: gives access to servers that a user has signed in to.
+            tool_lists: the lists of earlier processes. Without it, there are none.
+            on_change: is called after each change of the state or the tools.
+        """
         self.spec = spec
         self.tools: tuple[CatalogTool, ...] = ()
         """As last listed. They stay while the connection is down, so that a call can report why it fails."""
+        self._tool_lists = tool_lists or ToolListStore()
+        self._stored_tools = filtered(self._tool_lists.load(spec), spec)
+        self._listed = False
         self.stopped = anyio.Event()
         self._log = ServerLog(log_dir / f"{re.sub(r'[^A-Za-z0-9._-]', '_', spec.name)}.log" if log_dir else None)
         self._credentials = credentials or Credentials()
@@ -110,6 +124,21 @@ class DownstreamServer:
     def never_worked(self) -> bool:
         """Whether it has failed and none of its tools is known. True between attempts and during them."""
         return self._reason is not None and not self.tools and self._connection is None
+
+    @property
+    def known_tools(self) -> tuple[CatalogTool, ...]:
+        """Its tools for a description: as an earlier process stored them, until it lists them itself or fails."""
+        return self.tools if self._listed or self._reason is not None else self._stored_tools
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has listed its tools, in this process or in an earlier one."""
+        return self._listed or (self._reason is None and bool(self._stored_tools))
+
+    async def known(self) -> None:
+        """Wait until `known_tools` are as good as they get before a program needs the server."""
+        if not self.is_known:
+            await self.settled()
 
     async def run(self) -> None:
         """Own the connection until `stop` is called or the task is cancelled."""
@@ -241,6 +270,7 @@ class DownstreamServer:
         """Connect, and wait until the connection ends. Sets the reason and the backoff."""
         self._set_state("connecting")
         eras: tuple[str, ...] = ("auto", "legacy") if self._era == "auto" else ("legacy",)
+        reason = ""
         for era in eras:
             try:
                 auth = await self._auth()
@@ -248,8 +278,9 @@ class DownstreamServer:
                 self._reason, self._backoff = str(exc), self._backoff.failed()
                 return
             connection = Connection(Transport(self.spec, self._log, auth))
-            self._reason = await self._connected(connection, era)
+            reason = await self._connected(connection, era)
             if connection.ready_since is not None:
+                self._reason = reason
                 lasted_s = anyio.current_time() - connection.ready_since
                 good = connection.answered or lasted_s >= STABLE_S
                 self._backoff = Backoff() if good else self._backoff.failed()
@@ -260,7 +291,7 @@ class DownstreamServer:
         # Others do not answer it, and `auto` takes longer than the start timeout: alternate until one has worked.
         if self.spec.era == "auto":
             self._era = "legacy" if self._era == "auto" else "auto"
-        self._backoff = self._backoff.failed()
+        self._reason, self._backoff = reason, self._backoff.failed()
 
     async def _auth(self) -> httpx2.Auth | None:
         return await self._credentials.auth(self.spec) if isinstance(self.spec, HttpServer) else None
@@ -336,6 +367,7 @@ class DownstreamServer:
     async def _list(self, client: Client) -> tuple[CatalogTool, ...]:
         """The server's tools after the tool filter. Logs settings that match none of them, once."""
         tools = await list_tools(client, self.spec.name)
+        await anyio.to_thread.run_sync(self._tool_lists.store, self.spec, tools)
         found = unmatched(tools, self.spec, self.spec.policy_tools)
         if found and found != self._unmatched:
             log.warning("server %r: settings without effect: %s", self.spec.name, "; ".join(found))
@@ -344,6 +376,9 @@ class DownstreamServer:
 
     def _update_tools(self, tools: tuple[CatalogTool, ...]) -> None:
         """Replace `tools`, unless the new list is equal: then the catalog and what was derived from it stay."""
+        if not self._listed:
+            # Equal tools stay the same objects, and with them what was derived from their schemas.
+            self.tools, self._listed, self._stored_tools = self._stored_tools, True, ()
         if len(tools) != len(self.tools) or not all(map(CatalogTool.is_same_as, tools, self.tools)):
             self.tools = tools
 
