@@ -21,7 +21,7 @@ from typer.core import TyperArgument, TyperOption
 from codeact_bridges.files import changed_files, open_files, paths
 from codeact_bridges.network import connections, headers, redirects
 from codeact_bridges.runs import async_operations, guest_host, handle, result_store
-from codeact_server.cli.main import cli
+from codeact_server.cli.commands import cli
 from codeact_server.config import document as configuration_file
 from codeact_server.config.load import load
 from codeact_server.config.model import Settings

@@ -70,7 +70,8 @@ TESTED_ELSEWHERE = {
     # Commands are run as their users run them.
     "cli/demo": "tests/e2e/test_commands.py",
     "cli/login": "tests/e2e/test_commands.py",
-    "cli/main": "tests/e2e/test_commands.py",
+    "cli/commands": "tests/e2e/test_commands.py",
+    "cli/main": "tests/e2e/test_first_answers.py",
     "cli/run": "tests/e2e/test_commands.py",
     "cli/serve": "tests/e2e",
     "cli/terminal": "tests/e2e/test_commands.py",

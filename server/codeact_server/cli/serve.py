@@ -3,25 +3,33 @@
 import sys
 from typing import Literal
 
+import anyio
+
 from codeact_server.app import open_app
 from codeact_server.cli.terminal import stderr_line
 from codeact_server.config.model import Config
+from codeact_server.front.start import Start
+from codeact_server.protocol.recorder import record_answers
 from codeact_server.protocol.server import open_server
 from codeact_server.transports.stdio import serve_stdio
 
 
-async def serve_until_stopped(
-    config: Config, transport: Literal["stdio", "http", "sse"], host: str, port: int, allowed_hosts: tuple[str, ...]
+async def serve_one_client(config: Config, start: Start) -> int:
+    """Serve over stdio until stdin ends. Returns the exit code."""
+    if sys.stdin.isatty():
+        stderr_line("waiting for an MCP client on stdin. MCP clients start this command themselves; Ctrl-C stops it")
+    async with open_app(config, stderr_line) as app, open_server(app) as server, anyio.create_task_group() as tasks:
+        if start.recording is not None:
+            tasks.start_soon(record_answers, app, server, start.recording)
+        await serve_stdio(server, start.opening)
+        tasks.cancel_scope.cancel()
+    return 0
+
+
+async def serve_network(
+    config: Config, transport: Literal["http", "sse"], host: str, port: int, allowed_hosts: tuple[str, ...]
 ) -> int:
-    """Serve until stopped. Returns the exit code: 0 at the end of stdin, 1 if the address cannot be bound."""
-    if transport == "stdio":
-        if sys.stdin.isatty():
-            stderr_line(
-                "waiting for an MCP client on stdin. MCP clients start this command themselves; Ctrl-C stops it"
-            )
-        async with open_app(config, stderr_line) as app, open_server(app) as server:
-            await serve_stdio(server)
-        return 0
+    """Serve over HTTP or SSE until cancelled. Returns the exit code: 1 if the address cannot be bound."""
     from codeact_server.transports.http import LOOPBACK, bind, security, serve_http
 
     try:

@@ -39,6 +39,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_LISTENERS = 1_000
 """Handshake connections that are remembered for one notification that the tool list has changed."""
 
+FIRST_LIST_PATIENCE_S = 5.0
+"""How long `tools/list` waits for servers whose tools are not known from an earlier run. Many clients show their model
+what the first list says for a whole conversation; Codex gives up a server that is not ready after 10 s."""
+
 
 class CodeActServer(Server[dict[str, Any]]):
     """The SDK's low-level server, with exact capabilities: it declares that its tools may change, and nothing more."""
@@ -71,17 +75,20 @@ class CodeActServer(Server[dict[str, Any]]):
 async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
     """The MCP server in front of `app`. It notifies its clients when the catalog changes."""
     bus = InMemorySubscriptionBus()
-    listeners: list[ServerSession] = []
+    listeners: list[tuple[ServerSession, types.Tool]] = []
+    """Connections, each with what it was told."""
     changed = anyio.Event()
     levels = LogLevels()
 
     async def list_tools(
         ctx: ServerRequestContext[dict[str, Any]], _: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
+        await app.tools.wait_known(FIRST_LIST_PATIENCE_S)
+        told = tool(app)
         # One-shot subscription: removed after one list_changed; listing the tools again subscribes again.
-        listeners.append(ctx.session)
+        listeners.append((ctx.session, told))
         del listeners[:-MAX_LISTENERS]
-        return types.ListToolsResult(tools=[tool(app)])
+        return types.ListToolsResult(tools=[told])
 
     async def call_tool(ctx: ServerRequestContext[dict[str, Any]], params: types.CallToolRequestParams) -> CallAnswer:
         if params.name != TOOL:
@@ -123,11 +130,15 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
 
     async def notify_clients() -> None:
         nonlocal changed
+        now = tool(app)
         while True:
             await changed.wait()
             changed = anyio.Event()
-            await bus.publish(ToolsListChanged())
-            sessions, listeners[:] = list(listeners), []
+            before, now = now, tool(app)
+            if now != before:
+                await bus.publish(ToolsListChanged())
+            sessions = [session for session, told in listeners if told != now]
+            listeners[:] = [each for each in listeners if each[1] == now]
             for session in sessions:
                 try:
                     await session.send_tool_list_changed()
@@ -163,25 +174,25 @@ def tool(app: App) -> types.Tool:
     writes = any(mount.mode == "rw" for mount in config.files) or any(
         set(rule.methods) - SAFE_METHODS for rule in config.network.rules
     )
-    can = reach(app.config.policy, app.tools.catalog.tools, writes=writes, network=bool(config.network.rules))
-    settled = all(status.state == "ready" for status in app.tools.statuses())
+    known, catalog = app.tools.all_known, app.tools.known_catalog
+    can = reach(app.config.policy, catalog.tools, writes=writes, network=bool(config.network.rules))
     return types.Tool(
         name=TOOL,
         title="Run a Python program",
         description=describe_execute_code(
-            app.tools.catalog,
+            catalog,
             GuestCapabilities.of(config.packages, config.files, config.network.rules),
             failed=app.tools.failed,
         ),
         input_schema=input_schema(app.config.limits),
         annotations=types.ToolAnnotations(
-            # Until all servers are ready, the hints must allow for tools that are not known yet.
-            read_only_hint=settled and can.read_only,
+            # The hints must allow for tools that are not known.
+            read_only_hint=known and can.read_only,
             destructive_hint=can.destructive,
-            open_world_hint=can.open_world or not settled,
+            open_world_hint=can.open_world or not known,
         ),
         # Read by Claude Code: load the tool at once also where tools are loaded on demand, and find it by these words.
-        _meta={"anthropic/alwaysLoad": True, "anthropic/searchHint": search_hint(app.tools.catalog)},
+        _meta={"anthropic/alwaysLoad": True, "anthropic/searchHint": search_hint(catalog)},
     )
 
 

@@ -10,10 +10,8 @@ O_NONBLOCK is never set: it belongs to the open file description and would affec
 
 import os
 import select
-import stat
-import sys
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, cast
 
 import anyio
@@ -24,6 +22,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from pydantic_core import to_json
 
+from codeact_server.front.opening import Opening, claim, is_pollable
 from codeact_server.transports.json_rpc import BATCH_VERSION, examine, requested_version
 
 READ_BYTES = 1 << 16
@@ -34,12 +33,15 @@ DRAIN_S = 1.0
 """How long after the end of stdin the client may take to read the responses sent before."""
 
 
-async def serve_stdio(server: Server[dict[str, Any]]) -> None:
-    """Serve one client until stdin ends or this is cancelled."""
-    private_stdin, private_stdout = _claim(0), _claim(1)
+async def serve_stdio(server: Server[dict[str, Any]], opening: Opening | None = None) -> None:
+    """Serve one client until stdin ends or this is cancelled. An `opening` has answered its first requests."""
+    if opening is None:
+        private_stdin, private_stdout, read = claim(0), claim(1), b""
+    else:
+        private_stdin, private_stdout, read = opening.stdin, opening.stdout, opening.hand_over()
     # The SDK uses no other methods of the two files than these objects have.
-    writer = StdoutWriter(private_stdout)
-    stdin = cast("anyio.AsyncFile[str]", messages_of(lines_of(private_stdin), writer))
+    writer = StdoutWriter(private_stdout, opening.corrected if opening is not None else str)
+    stdin = cast("anyio.AsyncFile[str]", messages_of(lines_of(private_stdin, read), writer))
     stdout = cast("anyio.AsyncFile[str]", writer)
     with anyio.CancelScope() as scope:
         async with stdio_server(stdin, stdout) as (read_stream, write_stream):
@@ -47,32 +49,17 @@ async def serve_stdio(server: Server[dict[str, Any]]) -> None:
             scope.deadline = anyio.current_time() + DRAIN_S
 
 
-def _claim(fd: int) -> int:
-    """Move a standard stream to a private descriptor, so that no print and no child process disturbs the protocol."""
-    private = os.dup(fd)
-    if fd == 0:
-        replacement = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(replacement, fd)
-        os.close(replacement)
-    else:
-        os.dup2(2, fd)
-    return private
+def lines_of(fd: int, read: bytes = b"") -> AsyncGenerator[str]:
+    """Yield the lines of a descriptor, then close it. Can be cancelled. `read` was read from it before, by polling."""
+    return _lines_by_polling(fd, read) if is_pollable(fd) else _lines_from_thread(fd)
 
 
-def _is_pollable(fd: int) -> bool:
-    """Whether the event loop can wait until the descriptor is readable or writable."""
-    kind = os.fstat(fd).st_mode
-    return sys.platform != "win32" and (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind))
-
-
-def lines_of(fd: int) -> AsyncGenerator[str]:
-    """Yield the lines of a descriptor, then close it. Can be cancelled."""
-    return _lines_by_polling(fd) if _is_pollable(fd) else _lines_from_thread(fd)
-
-
-async def _lines_by_polling(fd: int) -> AsyncGenerator[str]:
+async def _lines_by_polling(fd: int, read: bytes) -> AsyncGenerator[str]:
     lines = _LineSplitter()
     try:
+        if read:
+            for line in lines.feed(read):
+                yield line.decode("utf-8", "replace")
         while True:
             await anyio.wait_readable(fd)
             try:
@@ -143,14 +130,15 @@ class StdoutWriter:
     """Writes to a descriptor, one `flush` after the other. `flush` raises `ClosedResourceError` when the reader has
     closed it."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, corrected: Callable[[str], str] = str) -> None:
+        """`corrected` returns what to write of each message."""
+        self._fd, self._corrected = fd, corrected
         self._pending = b""
-        self._pollable = _is_pollable(fd)
+        self._pollable = is_pollable(fd)
         self._flushing = anyio.Lock()
 
     async def write(self, text: str) -> None:
-        self._pending += text.encode()
+        self._pending += self._corrected(text).encode()
 
     async def flush(self) -> None:
         async with self._flushing:
