@@ -3,6 +3,7 @@
 Not a test.
 """
 
+import json
 import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
@@ -24,6 +26,7 @@ from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
 from codeact_server.protocol.elicitation import FASTEST_PERSON_S
 from codeact_server.protocol.server import CodeActServer, open_server
+from codeact_server.transports.http import bind, security, serve_http
 
 Era: TypeAlias = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -65,6 +68,64 @@ async def opened(environment: Mapping[str, str], **settings: Any) -> AsyncGenera
         patch.setenv("XDG_STATE_HOME", environment["HOME"])
         async with open_app(config, said.append) as app, open_server(app) as server:
             yield Opened(app, server)
+
+
+@asynccontextmanager
+async def over_http(opening: Opened) -> AsyncGenerator[str]:
+    """The address of streamable HTTP (`/mcp`) and SSE (`/sse`) in front of the app, for the length of the block."""
+    with bind("127.0.0.1", 0) as sock:
+        port = sock.getsockname()[1]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve_http, opening.server, opening.app, sock, security("127.0.0.1", (), port), "http")
+            yield f"http://127.0.0.1:{port}"
+            tasks.cancel_scope.cancel()
+
+
+@dataclass
+class RawClient:
+    """A client of streamable HTTP whose every request is the test's own."""
+
+    http: httpx2.AsyncClient
+    url: str
+    headers: dict[str, str] = field(
+        default_factory=lambda: {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+        }
+    )
+
+    async def open(self, version: str = "2025-06-18", **capabilities: Any) -> None:
+        """The handshake."""
+        info = {"name": "raw", "version": "0"}
+        params = {"protocolVersion": version, "capabilities": capabilities, "clientInfo": info}
+        response = await self.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
+        self.headers["Mcp-Session-Id"] = response.headers["mcp-session-id"]
+        await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def post(self, message: Any) -> httpx2.Response:
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        return await self.http.post(self.url, content=body, headers=self.headers)
+
+    async def delete(self) -> int:
+        return (await self.http.delete(self.url, headers=self.headers)).status_code
+
+    async def execute(self, code: str, request_id: int = 1, **arguments: Any) -> tuple[bool, str]:
+        """Run a program: whether it failed, and the text that came back."""
+        params = {"name": "execute_code", "arguments": {"code": code, **arguments}}
+        message = {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+        *_, answer = answers_in(await self.post(message))
+        assert answer["id"] == request_id, answer
+        result = CallToolResult.model_validate(answer["result"])
+        return result.is_error is True, text_of(result)
+
+
+def answers_in(response: httpx2.Response) -> list[dict[str, Any]]:
+    """The messages of a response: of a JSON body, or of an event stream."""
+    if response.headers["content-type"].startswith("application/json"):
+        found: list[dict[str, Any]] | dict[str, Any] = response.json()
+        return found if isinstance(found, list) else [found]
+    lines = response.text.splitlines()
+    return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
 
 
 @dataclass

@@ -25,6 +25,11 @@ class Deadline:
         self._left_s: float | None = None
         """The guest's time that is left, while the deadline is paused."""
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def stop(self) -> None:
         """End the block, or prevent it from starting."""
         self._stopped = True
@@ -33,10 +38,10 @@ class Deadline:
             self._before.cancel()
 
     @contextmanager
-    def before(self) -> Generator[None]:
+    def before(self) -> Generator[anyio.CancelScope]:
         """Surround everything that comes before the block. A `stop` that is too early for the block ends this one."""
         with self._before:
-            yield
+            yield self._before
 
     @contextmanager
     def running(self, guest_s: float, wall_s: float) -> Generator[None]:

@@ -55,7 +55,7 @@ async def run_program(handle: RunHandle, workers: Workers, bridges: Bridges, lim
                 # An exception, so that the worker is killed on the way out.
                 raise _Ended(deadline.ended_by)  # noqa: TRY301
     except _Ended as exc:
-        failure = _ended(exc.by, deadline_s, limits)
+        failure = _ended(exc.by, handle, limits)
     except GuestDied as exc:
         log.warning("a guest died: %s", exc.reason)
         failure = Failure("died", exc.reason)
@@ -69,16 +69,16 @@ class _Ended(Exception):
         self.by: EndedBy = by
 
 
-def _ended(by: EndedBy, deadline_s: float, limits: Limits) -> Failure:
+def _ended(by: EndedBy, handle: RunHandle, limits: Limits) -> Failure:
     match by:
         case "guest time":
             more = f"pass timeout_s (up to {limits.max_deadline_s:g}), or do less in one program"
-            return Failure("deadline", f"stopped after {deadline_s:g} s, the program's deadline: {more}")
+            return Failure("deadline", f"stopped after {handle.deadline_s:g} s, the program's deadline: {more}")
         case "wall time":
             bound = f"{limits.total_s:g} s in all, waiting included (setting codeact.limits.total_s)"
             return Failure("deadline", f"stopped after {bound}")
         case "stop":
-            return Failure("cancelled", "stopped on request")
+            return Failure("cancelled", handle.stopped_because)
 
 
 def _refusal(code: str, limits: Limits) -> Failure | None:

@@ -99,6 +99,8 @@ class RunHandle:
         self.gate = ApprovalGate(policy, grants or Grants(), self, rules_in=rules_in)
         self.ask_timeout_s = policy.ask_timeout_s
         self.observers: list[RunObserver] = []
+        self.stopped_because = "stopped on request"
+        """The reason of the first `stop`, for the result."""
         self.result: RunResult | None = None
         self.over = anyio.Event()
         self.is_preparing = False
@@ -109,6 +111,10 @@ class RunHandle:
         """When the last request that waited for the run went away, on the event loop's clock."""
         self.handed_out = False
         """Whether its client has the handle. If so, a request that ends early does not end the run."""
+        self.abandoned = False
+        """Whether nobody can fetch its result."""
+        self.owner_left = False
+        """Whether its client has ended its session, so that nobody can read what it stores either."""
         self.questions_sent = 0
         """Questions sent since the client last got a result: clients of 2026-07-28 give up after some."""
         self._output_bytes = limits.output_bytes
@@ -162,8 +168,10 @@ class RunHandle:
         """Return the question of that id, if it still waits for its answer."""
         return next((each for each in self._unanswered() if each.id == question_id), None)
 
-    def stop(self) -> None:
-        """End the run at once. Its result says so and has the output so far; its questions are withdrawn."""
+    def stop(self, why: str = "stopped on request") -> None:
+        """End the run at once. Its result says why and has the output so far; its questions are withdrawn."""
+        if not self.deadline.is_stopped:
+            self.stopped_because = why
         self.deadline.stop()
         for pending in self._pending:
             pending.over.set()

@@ -4,7 +4,8 @@ A request waits for what its run does next: the run ends, or asks a person, or t
 with the handle. The client that has the handle waits on or stops the run.
 
     running ──▶ asking ──▶ running ──▶ finished ──▶ fetched: forgotten
-       └── nobody came back in time: stopped ──▶ finished ──▶ retained for a while: forgotten
+       ├── nobody came back in time: stopped ──▶ finished ──▶ retained for a while: forgotten
+       └── its client stopped waiting or has left: stopped ──▶ finished: forgotten
 """
 
 import logging
@@ -29,6 +30,9 @@ SWEEP_S = 5.0
 
 END_TIMEOUT_S = 1.0
 """How long runs may take to end and to be recorded when the process stops, of 5 s in all."""
+
+OWNER_LEFT = "stopped: the client ended its session"
+"""What the result of such a run says, to a request that still waits for it and in the audit log."""
 
 Execute: TypeAlias = Callable[[RunHandle], Awaitable[RunResult]]
 
@@ -92,6 +96,20 @@ class RunRegistry:
         """Forget a run whose result was handed over."""
         self._runs.pop(handle.id, None)
 
+    def abandon(self, handle: RunHandle, why: str) -> None:
+        """Stop a run whose result nobody can fetch, and forget it when it has ended."""
+        handle.abandoned = True
+        if handle.result is not None:
+            self.forget(handle)
+        else:
+            handle.stop(why)
+
+    def owner_left(self, owner: str) -> None:
+        """Abandon all runs of an owner: nobody can come back for them."""
+        for handle in [each for each in self if each.owner == owner]:
+            handle.owner_left = True
+            self.abandon(handle, OWNER_LEFT)
+
     def tidy(self, now: float) -> None:
         """Stop abandoned runs, and forget finished ones that nobody fetched."""
         for handle in list(self):
@@ -104,13 +122,13 @@ class RunRegistry:
             # A program may ask one question after the other, so a question does not protect it for ever.
             elif unwatched_s > max(self._retention.abandoned_s, handle.ask_timeout_s if handle.is_asking else 0):
                 log.info("run %s is stopped: nobody came back for it", handle.public_id)
-                handle.stop()
+                handle.stop("stopped: no request came back for it")
 
     async def end(self) -> None:
         """Stop every run, and wait until each has ended and is recorded."""
         self._closing = True
         for handle in self._running:
-            handle.stop()
+            handle.stop("stopped: the server is stopping")
         for handle in list(self._running):
             await handle.over.wait()
 
@@ -130,6 +148,8 @@ class RunRegistry:
                 handle.finish(RunResult("none", "not known", 0.0, failure=Failure("internal", reason)))
             finally:
                 del self._running[handle]
+                if handle.abandoned:
+                    self.forget(handle)
 
 
 @asynccontextmanager

@@ -92,6 +92,13 @@ class ResultStore:
         own = ((name, stored) for name, stored in reversed(self._stored.items()) if stored.owner == owner)
         return [ResultLink(SCHEME + name, each.what, each.mime_type, each.size_bytes) for name, each in own]
 
+    def remove_all(self, owner: str) -> None:
+        """Remove the owner's results."""
+        for name, stored in list(self._stored.items()):
+            if stored.owner == owner:
+                del self._stored[name]
+                self._bytes -= stored.size_bytes
+
     def bridge(self, owner: str) -> "ResultsBridge":
         """Return the bridge behind `load_result` and `save_result` in this owner's programs."""
         return ResultsBridge(self, owner)

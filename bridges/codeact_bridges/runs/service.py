@@ -22,7 +22,7 @@ from codeact_bridges.runs.sessions import InterpreterSession, Sessions
 from codeact_bridges.runs.shortening import shortened
 from codeact_bridges.sandbox.pool import Pool
 from codeact_bridges.sandbox.preparation import Preparation
-from codeact_bridges.values import Failure, Preparing, RunResult
+from codeact_bridges.values import Failure, Preparing, ResultLink, RunResult
 
 MAX_CLIENTS_REMEMBERED = 1_000
 """Clients whose users' permissions are remembered. The one that has been away longest is forgotten."""
@@ -77,24 +77,39 @@ class RunService:
         """Whether there is such a session, or was one that was lost."""
         return self._sessions.knows(_session_owner(owner, name, shared=shared), name)
 
+    def owner_left(self, owner: str) -> None:
+        """End and forget all that belongs to a client that cannot come back: runs, sessions, stored results, the
+        permissions that hold until it closes."""
+        self._registry.owner_left(owner)
+        self._sessions.owner_left(owner)
+        self.results.remove_all(owner)
+        self._grants.pop(owner, None)
+
     async def _execute(self, handle: RunHandle) -> RunResult:
         """Execute a run, traced and recorded however it ends. A stop while it waits for its turn ends the wait."""
-        result = _not_run("cancelled", "stopped on request before it began")
         with _traced(handle) as trace_result:
-            try:
-                told = self._preparation.observed(lambda: handle.notify(Preparing()))
-                with handle.deadline.before(), told:
+            told = self._preparation.observed(lambda: handle.notify(Preparing()))
+            with handle.deadline.before() as before, told:
+                try:
                     async with self._sandbox_for(handle.order) as (workers, bridges):
                         result = await run_program(handle, workers, bridges, self._limits)
                     if isinstance(workers, InterpreterSession):
                         result = replace(result, session=workers.name, session_state=workers.state)
-            except SandboxError as exc:
-                result = _not_run("refused", str(exc))
-            result = shortened(result, self._limits.output_bytes, partial(self.results.store, handle.owner))
+                except SandboxError as exc:
+                    result = _not_run("refused", str(exc))
+            if before.cancelled_caught:
+                result = _not_run("cancelled", f"{handle.stopped_because}, before the program began")
+            result = shortened(result, self._limits.output_bytes, partial(self._store, handle))
             trace_result(result)
         if self._recorder is not None:
             await self._recorder.record(handle.public_id, handle.owner, handle.order.code, result)
+        if handle.owner_left:
+            self.results.remove_all(handle.owner)  # what the program saved before it was stopped
         return result
+
+    def _store(self, handle: RunHandle, what: str, mime_type: str, text: str) -> ResultLink | None:
+        """Store a result of the run, if its owner can still read it."""
+        return None if handle.owner_left else self.results.store(handle.owner, what, mime_type, text)
 
     @asynccontextmanager
     async def _sandbox_for(self, order: RunOrder) -> AsyncGenerator[tuple[Workers, Bridges]]:

@@ -28,9 +28,6 @@ SWEEP_S = 5.0
 FLUSH_TIMEOUT_S = 2.0
 """How long a bridge may take to bring its usage up to date, also for a program that was stopped."""
 
-LONG_IDLE_S = 300.0
-"""After this time without a program, a session makes room for another client's."""
-
 MAX_REASON_CHARS = 200
 
 MAX_REMEMBERED = 1_000
@@ -182,8 +179,19 @@ class Sessions:
                 yield session
             finally:
                 session.used_at = anyio.current_time()
-                if session.lost is not None:
+                if self._sessions.get(key) is not session:
+                    session.lose("its client has left")
+                elif session.lost is not None:
                     self._forget(session)
+
+    def owner_left(self, owner: str) -> None:
+        """End the owner's sessions: an idle one at once, one in use with its program. They are not remembered."""
+        for key in [key for key in self._lost if key[0] == owner]:
+            del self._lost[key]
+        for key, session in [each for each in self._sessions.items() if each[0][0] == owner]:
+            del self._sessions[key]
+            if not session.in_use.locked():
+                session.lose("its client has left")
 
     def tidy(self, now: float) -> None:
         """End the sessions that have been idle for too long."""
@@ -201,18 +209,19 @@ class Sessions:
         return session
 
     def _make_room(self, owner: str) -> None:
-        """End the session that `owner` has not used for longest, or else another client's that has long been idle.
+        """End an idle session: the one that `owner` has not used for longest, or else any client's.
+
+        So a client that has sessions pays for its next one itself, and takes no more than one place from others.
 
         Raises:
-            TooBusy: there is no such session.
+            TooBusy: all sessions are in use.
         """
         setting = "setting codeact.sessions.max"
         idle = sorted(
             (each for each in self._sessions.values() if not each.in_use.locked()), key=lambda each: each.used_at
         )
         own = [each for each in idle if each.owner == owner]
-        long_idle = [each for each in idle if anyio.current_time() - each.used_at > LONG_IDLE_S]
-        for session in (own or long_idle)[:1]:
+        for session in (own or idle)[:1]:
             session.lose(f"it made room for a newer session ({setting})")
             self._forget(session)
             return

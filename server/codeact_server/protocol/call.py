@@ -61,8 +61,7 @@ async def answer(
             return await _wait(app, ctx, client, handle)
     except BaseException:
         if not handle.handed_out:
-            handle.stop()
-            app.runs.forget(handle)
+            app.runs.abandon(handle, "stopped: its client no longer waited for it")
         raise
 
 

@@ -1,7 +1,8 @@
 """The client behind a request: the owner of its runs, what it supports, how long it waits."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 from mcp.server.context import ServerRequestContext
 from mcp.types import ClientCapabilities
@@ -62,14 +63,20 @@ def _serves(capabilities: ClientCapabilities) -> frozenset[ClientRequestKind]:
     return frozenset(kind for kind, is_supported in supported.items() if is_supported)
 
 
+def owner_of(transport: Literal["http", "sse"], session_id: str) -> str:
+    """The owner of all that the client of a session leaves here. The identifier is a secret that we have issued."""
+    # The SDK takes an SSE session's identifier in every form that `UUID` reads.
+    return f"{transport} session {UUID(session_id).hex if transport == 'sse' else session_id}"
+
+
 def _owner(ctx: ServerRequestContext[Any]) -> str:
-    """A name that no other client can have: over HTTP the secret session identifier. Stdio has only one client."""
+    """A name that no other client can have. Stdio has only one client."""
     request = ctx.request
     if request is None:
         return "the one client"
     if request.url.path.startswith("/messages") and (session_id := request.query_params.get("session_id")):
-        return f"sse session {session_id}"
+        return owner_of("sse", session_id)
     # 2026-07-28 has no sessions: we did not issue the value that such a client puts into this header.
-    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS and (session := request.headers.get("mcp-session-id")):
-        return f"http session {session}"
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS and (session_id := request.headers.get("mcp-session-id")):
+        return owner_of("http", session_id)
     return ANONYMOUS

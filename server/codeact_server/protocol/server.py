@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 from mcp import MCPError, types
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.session import ServerSession
@@ -19,7 +19,7 @@ from codeact_server.app import App
 from codeact_server.protocol import resources
 from codeact_server.protocol.arguments import input_schema, parse
 from codeact_server.protocol.call import CallAnswer, answer
-from codeact_server.protocol.client import client_of
+from codeact_server.protocol.client import client_of, owner_of
 from codeact_server.protocol.description import (
     GuestCapabilities,
     describe_execute_code,
@@ -42,6 +42,10 @@ MAX_LISTENERS = 1_000
 FIRST_LIST_PATIENCE_S = 5.0
 """How long `tools/list` waits for servers whose tools are not known from an earlier run. Many clients show their model
 what the first list says for a whole conversation; Codex gives up a server that is not ready after 10 s."""
+
+
+END_NOTED = "codeact: the end is noted"
+"""In the state of a connection whose end is told to the runs."""
 
 
 class CodeActServer(Server[dict[str, Any]]):
@@ -128,6 +132,15 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
         levels.set_level(client_of(ctx, app.config.answer_after_s), params.level)
         return types.EmptyResult()
 
+    async def note_its_end(ctx: ServerRequestContext[dict[str, Any]], call_next: CallNext) -> HandlerResult:
+        """Middleware: when a streamable HTTP session ends, by DELETE, unused or with an error, its client has left."""
+        connection = ctx.session._connection  # pyright: ignore[reportPrivateUsage]  # no other way to it
+        session_id = connection.session_id
+        if session_id is not None and END_NOTED not in connection.state:
+            connection.state[END_NOTED] = True
+            connection.exit_stack.callback(app.service.owner_left, owner_of("http", session_id))
+        return await call_next(ctx)
+
     async def notify_clients() -> None:
         nonlocal changed
         now = tool(app)
@@ -162,6 +175,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
             )
             # Not in the call above, where the SDK would warn the user that logging is deprecated.
             server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
+            server.middleware.append(note_its_end)
             yield server
             tasks.cancel_scope.cancel()
     finally:

@@ -5,6 +5,7 @@ Host and Origin only on loopback. Here they are checked for every path and every
 """
 
 import logging
+import re
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import anyio
 import uvicorn
 from mcp.server.lowlevel.server import Server
 from mcp.server.sse import SseServerTransport
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -23,6 +25,8 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codeact_server.app import App
+from codeact_server.protocol.client import owner_of
+from codeact_server.transports.http_sessions import SessionEnds
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")  # for comparison only, never bound from here
 MAX_BODY_BYTES = 20 << 20
 """Longest request body: room for the longest program with every character escaped in JSON."""
+
+
+SSE_SESSION = re.compile(rb"session_id=([0-9a-f]{32})")
+"""In the first event of an SSE stream, which tells the client where to send its messages."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -163,8 +171,20 @@ def web_app(
     sse = SseServerTransport("/messages/", security_settings=checks, max_request_body_size=MAX_BODY_BYTES)
 
     async def serve_sse(scope: Scope, receive: Receive, send: Send) -> Response:
-        async with sse.connect_sse(scope, receive, send) as (read_stream, write_stream):
-            await server.run(read_stream, write_stream, server.create_initialization_options())
+        session_id: str | None = None
+
+        async def watched_send(message: Message) -> None:
+            nonlocal session_id
+            if session_id is None and (found := SSE_SESSION.search(message.get("body", b""))):
+                session_id = found[1].decode()
+            await send(message)
+
+        try:
+            async with sse.connect_sse(scope, receive, watched_send) as (read_stream, write_stream):
+                await server.run(read_stream, write_stream, server.create_initialization_options())
+        finally:
+            if session_id is not None:
+                app.service.owner_left(owner_of("sse", session_id))
         return Response()
 
     async def sse_endpoint(request: Request) -> Response:
@@ -181,9 +201,9 @@ def web_app(
     ]
     if transport == "sse":
         return RequestGate(Starlette(routes=routes), checks)
-    mcp = server.streamable_http_app(transport_security=checks, max_request_body_size=MAX_BODY_BYTES)
-    both = Starlette(routes=[*mcp.routes, *routes], lifespan=lambda _: server.session_manager.run())
-    return RequestGate(both, checks)
+    sessions = StreamableHTTPSessionManager(server, security_settings=checks, max_request_body_size=MAX_BODY_BYTES)
+    mcp = Route("/mcp", SessionEnds(sessions.handle_request, app.service.owner_left))
+    return RequestGate(Starlette(routes=[mcp, *routes], lifespan=lambda _: sessions.run()), checks)
 
 
 def _own_addresses() -> set[str]:

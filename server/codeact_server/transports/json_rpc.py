@@ -53,9 +53,9 @@ def examine(text: str | bytes, *, batches: bool) -> Examined:
 def requested_version(message: Message) -> str | None:
     """The protocol version in a client's `initialize`. None: it is another message."""
     params = message.get("params")
-    if message.get("method") != "initialize" or not isinstance(params, dict):
+    if message.get("method") != "initialize" or not _is_object(params):
         return None
-    version = cast("Message", params).get("protocolVersion")
+    version = params.get("protocolVersion")
     return version if isinstance(version, str) else None
 
 
@@ -69,7 +69,7 @@ def _examined_batch(members: list[object]) -> Examined:
     ids: set[str] = set()
     for member in members:
         request_id = _id_of(member)
-        if isinstance(member, dict) and cast("Message", member).get("method") == "initialize":
+        if _is_object(member) and member.get("method") == "initialize":
             examined.append(_refused([member], "initialize must not be in a batch"))
         elif request_id is not None and str(request_id) in ids:
             examined.append(_refused([member], "another request in this batch has the same id"))
@@ -84,27 +84,23 @@ def _examined_batch(members: list[object]) -> Examined:
 
 
 def _examined_alone(found: object) -> Examined:
-    if not isinstance(found, dict):
+    if not _is_object(found):
         return _refused([], "a message must be an object")
-    message = cast("Message", found)
-    has_method = "method" in message
-    if message.get("jsonrpc") != "2.0":
-        return _refused([message], 'jsonrpc must be "2.0"')
-    if not has_method and not message.keys() & {"result", "error"}:
-        return _refused([message], "method is missing")
-    if not has_method:
-        return Examined([message])  # a response, which must not be answered
-    method = message["method"]
+    method, request_id, params = found.get("method"), found.get("id"), found.get("params")
+    if found.get("jsonrpc") != "2.0":
+        return _refused([found], 'jsonrpc must be "2.0"')
+    if _is_response(found):
+        return Examined([found])  # also an odd one: a response must not be answered
     if not isinstance(method, str):
-        return _refused([message], "method must be a string")
+        return _refused([found], "method must be a string")
     # Some clients write a null id into notifications.
-    if "id" not in message or (message["id"] is None and method.startswith("notifications/")):
-        return Examined([message])
-    if not _is_id(message["id"]):
+    if "id" not in found or (request_id is None and method.startswith("notifications/")):
+        return Examined([found])
+    if not _is_id(request_id):
         return _refused([], "id must be a string or an integer")
-    if not isinstance(message.get("params"), dict | None):
-        return Examined(refusals=[refusal(INVALID_PARAMS, "Invalid params: params must be an object", message["id"])])
-    return Examined([message])
+    if params is not None and not _is_object(params):
+        return Examined(refusals=[refusal(INVALID_PARAMS, "Invalid params: params must be an object", request_id)])
+    return Examined([found])
 
 
 def _refused(members: Sequence[object], why: str) -> Examined:
@@ -116,12 +112,7 @@ def _refused(members: Sequence[object], why: str) -> Examined:
 
 def _id_of(member: object) -> RequestId | None:
     """The id to answer to. None: there is none, or it is the id of a response."""
-    if not isinstance(member, dict):
-        return None
-    message = cast("Message", member)
-    if "method" not in message and message.keys() & {"result", "error"}:
-        return None
-    request_id = message.get("id")
+    request_id = member.get("id") if _is_object(member) and not _is_response(member) else None
     return request_id if _is_id(request_id) else None
 
 
@@ -133,6 +124,14 @@ def _id_in_broken(text: str | bytes) -> RequestId | None:
     except (ValueError, RecursionError):
         return None
     return request_id
+
+
+def _is_object(value: object) -> TypeGuard[Message]:
+    return isinstance(value, dict)
+
+
+def _is_response(message: Message) -> bool:
+    return "method" not in message and ("result" in message or "error" in message)
 
 
 def _is_id(value: object) -> TypeGuard[RequestId]:

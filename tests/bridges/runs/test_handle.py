@@ -151,3 +151,11 @@ async def test_the_question_about_a_cancelled_call_is_withdrawn() -> None:
     assert isinstance(pending, PendingQuestion)
     assert pending.over.is_set()
     assert not handle.is_asking
+
+
+async def test_the_first_stop_says_why() -> None:
+    handle = a_run()
+    handle.stop("stopped: the first reason")
+    handle.stop()
+
+    assert handle.stopped_because == "stopped: the first reason"

@@ -152,6 +152,31 @@ async def test_too_many_runs_are_refused_but_finished_ones_make_room() -> None:
             runs.find(second.id, "me")
 
 
+async def test_the_runs_of_an_owner_who_has_left_are_stopped_and_forgotten_and_nobody_elses_are() -> None:
+    got: list[RunResult | PendingQuestion | None] = []
+
+    async def wait() -> None:
+        got.append(await running.next(60))
+
+    with anyio.fail_after(GUARD_S):
+        async with open_run_registry(RunRetention()) as runs, anyio.create_task_group() as tasks:
+            running, finished, theirs = a_run(), a_run(), a_run("you")
+            work, ended, other = (started(runs, each) for each in (running, finished, theirs))
+            ended.may_end.set()
+            await finished.next(60)
+            tasks.start_soon(wait)
+            await settled()
+            runs.owner_left("me")
+            runs.owner_left("nobody")
+            await running.over.wait()
+            await settled()
+
+            assert (work.stopped, running.stopped_because) == (True, "stopped: the client ended its session")
+            assert got == [RESULT], "a request that still waits is answered"
+            assert list(runs) == [theirs]
+            other.may_end.set()
+
+
 async def test_a_bug_of_ours_becomes_a_result_without_detail(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(_: RunHandle) -> RunResult:
         raise RuntimeError("secret detail")

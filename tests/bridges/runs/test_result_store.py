@@ -46,6 +46,19 @@ def test_the_oldest_are_removed_first() -> None:
         results.read("me", first)
 
 
+def test_all_results_of_an_owner_can_be_removed_and_leave_their_room() -> None:
+    results = a_store(limit_bytes=12)
+    mine, yours = [store(results, "aaaa") for _ in range(2)], store(results, "bbbb", "you")
+    results.remove_all("me")
+
+    assert results.links("me") == []
+    assert results.read("you", yours)[1] == "bbbb"
+    with pytest.raises(LookupError):
+        results.read("me", mine[0])
+    store(results, "cccccccc")
+    assert results.read("you", yours)[1] == "bbbb"
+
+
 def test_bytes_are_counted_not_characters() -> None:
     results = a_store(limit_bytes=10)
     first = store(results, "ääää")

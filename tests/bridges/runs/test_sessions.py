@@ -9,7 +9,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-import codeact_bridges.runs.sessions as live_guests
 from codeact_bridges.bridge import Bridge, OpenBridge, Usage
 from codeact_bridges.errors import EngineUnavailable, GuestDied, SessionLost, TooBusy
 from codeact_bridges.runs.sessions import SessionLimits, Sessions, open_sessions
@@ -173,21 +172,71 @@ async def test_there_are_only_so_many_and_a_reset_makes_no_more(launcher: Launch
             await use(sessions, name="a")
 
 
-async def test_a_session_makes_room_for_another_clients_only_when_it_was_long_idle(
-    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+async def test_for_a_client_without_sessions_the_one_that_was_idle_longest_makes_room_whosever_it_is(
+    launcher: Launcher,
 ) -> None:
-    async with opened(launcher, most=1) as sessions:
-        async with sessions.use("me", "s", reset=False):
-            pass
-        with pytest.raises(TooBusy, match=r"there are 1 sessions in use already \(setting codeact\.sessions\.max\)"):
-            async with sessions.use("you", "s", reset=False):
-                pass
-        monkeypatch.setattr(live_guests, "LONG_IDLE_S", -1.0)
-        async with sessions.use("you", "s", reset=False) as yours:
-            assert yours.owner == "you"
-            with pytest.raises(TooBusy):
-                async with sessions.use("me", "t", reset=False):
-                    pass
+    async with opened(launcher, most=3) as sessions:
+        for owner in ("first", "second", "third", "first", "new"):
+            await use(sessions, owner)
+        assert (await use(sessions, "first"))[1] == "went on"
+        with pytest.raises(SessionLost, match=r"it made room for a newer session \(setting codeact\.sessions\.max\)"):
+            await use(sessions, "second")
+
+
+async def test_a_client_with_sessions_makes_room_for_its_next_one_itself(launcher: Launcher) -> None:
+    async with opened(launcher, most=3) as sessions:
+        await use(sessions, "you")
+        for name in "abcde":
+            await use(sessions, "me", name)
+        assert (await use(sessions, "you"))[1] == "went on"
+        assert [sessions.knows("me", name) for name in "abcde"] == [True] * 5
+        assert (await use(sessions, "me", "d"))[1] == "went on"
+        assert (await use(sessions, "me", "e"))[1] == "went on"
+
+
+async def test_only_when_all_sessions_are_in_use_is_a_program_refused(launcher: Launcher) -> None:
+    async with (
+        opened(launcher, most=2) as sessions,
+        sessions.use("me", "s", reset=False),
+        sessions.use("you", "s", reset=False),
+    ):
+        for owner in ("me", "you", "new"):
+            with pytest.raises(
+                TooBusy, match=r"there are 2 sessions in use already \(setting codeact\.sessions\.max\)"
+            ):
+                await use(sessions, owner, "t")
+
+
+async def test_the_sessions_of_an_owner_who_has_left_end_at_once_and_are_not_remembered(launcher: Launcher) -> None:
+    async with opened(launcher) as sessions:
+        for name in "ab":
+            await use(sessions, "me", name)
+        yours, _ = await use(sessions, "you", "a")
+        with pytest.raises(GuestDied):
+            async with sessions.use("me", "lost", reset=False) as session, session.worker():
+                raise GuestDied("it crashed")
+
+        sessions.owner_left("me")
+        assert len(sessions) == 1
+        assert [sessions.knows("me", name) for name in ("a", "b", "lost")] == [False] * 3
+        await settled()
+        assert [worker.closed for worker in launcher.started] == [True, True, False, True]
+        assert (await use(sessions, "you", "a")) == (yours, "went on")
+        sessions.owner_left("nobody")
+        assert len(sessions) == 1
+
+
+async def test_a_session_in_use_when_its_owner_leaves_ends_with_its_program(launcher: Launcher) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with opened(launcher, most=1) as sessions:
+            async with sessions.use("me", "s", reset=False) as session, session.worker():
+                sessions.owner_left("me")
+                assert len(sessions) == 0
+                assert not launcher.started[0].closed
+            assert not sessions.knows("me", "s")
+            assert (await use(sessions, "me"))[1] == "began empty"
+
+    assert len(launcher.started) == 2
 
 
 async def test_a_session_that_is_reset_while_it_starts_does_not_start_beside_the_next(launcher: Launcher) -> None:

@@ -125,7 +125,7 @@ async def test_a_run_that_waits_for_its_session_can_be_cancelled_at_once(
             stopped = await execute(client, run=handle_in(waiting[1]), cancel=True)
             await execute(client, run=handle_in(long[1]), cancel=True)
 
-    assert stopped == (True, "[failed] stopped on request before it began")
+    assert stopped == (True, "[failed] stopped on request, before the program began")
 
 
 @pytest.mark.parametrize("era", ERAS)

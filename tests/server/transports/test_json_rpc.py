@@ -9,7 +9,7 @@ from mcp.types import jsonrpc_message_adapter as sdk
 
 from codeact_server.transports.json_rpc import MAX_BATCH, Examined, examine, requested_version
 
-PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+PING: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 NOTE = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 RESPONSE: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "result": {}}
 ERROR = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no"}}
@@ -26,24 +26,24 @@ def refused(found: Examined) -> list[tuple[object, int]]:
     return [(each.id, each.error.code) for each in found.refusals]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        PING,
-        PING | {"id": "a"},
-        PING | {"id": ""},
-        PING | {"id": 10**400},
-        PING | {"id": -1},
-        PING | {"params": {}},
-        PING | {"params": None},
-        NOTE,
-        NOTE | {"id": None},
-        NOTE | {"params": [1]},
-        RESPONSE,
-        RESPONSE | {"id": 1.5},
-        ERROR,
-    ],
-)
+MESSAGES: list[dict[str, Any]] = [
+    PING,
+    PING | {"id": "a"},
+    PING | {"id": ""},
+    PING | {"id": 10**400},
+    PING | {"id": -1},
+    PING | {"params": {}},
+    PING | {"params": None},
+    NOTE,
+    NOTE | {"id": None},
+    NOTE | {"params": [1]},
+    RESPONSE,
+    RESPONSE | {"id": 1.5},
+    ERROR,
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
 def test_a_message_is_passed_on(message: dict[str, Any]) -> None:
     assert examined(message) == Examined([message])
 
@@ -55,7 +55,7 @@ def test_a_message_is_passed_on(message: dict[str, Any]) -> None:
         (PING | {"id": 1.5}, None, INVALID_REQUEST),
         (PING | {"id": 1.0}, None, INVALID_REQUEST),
         (PING | {"id": True}, None, INVALID_REQUEST),
-        (PING | {"id": {}}, None, INVALID_REQUEST),
+        (PING | {"id": dict[str, Any]()}, None, INVALID_REQUEST),
         (PING | {"id": [1]}, None, INVALID_REQUEST),
         ({"id": 1, "method": "ping"}, 1, INVALID_REQUEST),
         (PING | {"jsonrpc": "1.0"}, 1, INVALID_REQUEST),
@@ -65,11 +65,11 @@ def test_a_message_is_passed_on(message: dict[str, Any]) -> None:
         ({"jsonrpc": "2.0", "id": "a"}, "a", INVALID_REQUEST),
         (PING | {"params": [1]}, 1, INVALID_PARAMS),
         (PING | {"params": "a"}, 1, INVALID_PARAMS),
-        ({}, None, INVALID_REQUEST),
+        (dict[str, Any](), None, INVALID_REQUEST),
         (1, None, INVALID_REQUEST),
         ("ping", None, INVALID_REQUEST),
         (None, None, INVALID_REQUEST),
-        ([], None, INVALID_REQUEST),
+        (list[Any](), None, INVALID_REQUEST),
     ],
 )
 def test_what_is_no_message_is_refused_by_its_id(message: object, request_id: object, code: int) -> None:
@@ -99,7 +99,9 @@ def test_what_is_no_json_is_a_parse_error_by_its_id_if_that_can_be_read(text: st
 
 def test_of_a_batch_each_message_is_passed_on_and_each_other_thing_refused() -> None:
     initialize = {"jsonrpc": "2.0", "id": 4, "method": "initialize"}
-    found = examined([PING, NOTE, 1, [], PING | {"id": 2}, PING | {"id": "2"}, PING | {"id": 1.5}, initialize, ERROR])
+    found = examined(
+        [PING, NOTE, 1, list[Any](), PING | {"id": 2}, PING | {"id": "2"}, PING | {"id": 1.5}, initialize, ERROR]
+    )
 
     assert found.is_batch
     assert found.messages == [PING, NOTE, PING | {"id": 2}, ERROR]
