@@ -162,3 +162,27 @@ async def test_display_shows_values_tables_and_images_in_order(lab: Lab) -> None
 
 async def test_display_of_bytes_without_their_type_says_what_is_missing(lab: Lab) -> None:
     assert "display(bytes) needs a media type: display(data, 'image/png')" in await lab.error("display(b'?')")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
+async def test_a_program_may_come_as_an_editor_of_any_system_wrote_it(lab: Lab, mark: str, end: str) -> None:
+    program = mark + end.join(["n = 0", "for i in range(3):", "    n += i", '[n, """a', 'b"""]', ""])
+
+    assert await lab.value(program) == [3, "a\nb"]
+
+
+async def test_a_byte_order_mark_does_not_move_the_line_of_an_error(lab: Lab) -> None:
+    failure = (await lab.run("\ufeff1\r\n1 / 0\r\n")).failure
+
+    assert failure is not None
+    assert "line 2" in failure.message
+    assert "1 / 0\n" in failure.message
+    assert "\ufeff" not in failure.message
+
+
+async def test_only_one_byte_order_mark_is_skipped(lab: Lab) -> None:
+    failure = (await lab.run("\ufeff\ufeff1")).failure
+
+    assert failure is not None
+    assert "invalid non-printable character U+FEFF" in failure.message

@@ -18,6 +18,16 @@ def test_run_prints_what_the_program_prints_and_then_its_value(commands: Command
     assert (done.returncode, done.stdout) == (0, "one\ntwo\n[1, 2]\n")
 
 
+@pytest.mark.parametrize("source", ["program.py", "-"])
+def test_run_takes_a_program_with_a_byte_order_mark_and_line_ends_of_windows(commands: Commands, source: str) -> None:
+    program = "\ufeffprint('one')\r\nfor n in (2, 3):\r\n    print(n)\r\n"
+    (commands.folder / "program.py").write_bytes(program.encode())
+
+    done = commands.run("run", source, stdin=program)
+
+    assert (done.returncode, done.stdout) == (0, "one\n2\n3\n")
+
+
 def test_run_keeps_stdout_for_the_program_and_says_the_rest_on_stderr(commands: Commands) -> None:
     done = commands.run("run", "-", stdin="import sys\nprint('out')\nprint('err', file=sys.stderr)\n")
 

@@ -22,6 +22,9 @@ from codeact_bridges.values import Failure, RunResult, Value
 
 log = logging.getLogger(__name__)
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows put it before the text of a file. Python skips it in a file, but not in a string."""
+
 
 class Workers(Protocol):
     """Where a run gets its sandbox: the pool, or a session that holds one."""
@@ -49,7 +52,8 @@ async def run_program(handle: RunHandle, workers: Workers, bridges: Bridges, lim
             handle.begin()
             info = worker.info
             with deadline.running(deadline_s, max(deadline_s, limits.total_s)):
-                order = json.dumps({"code": handle.order.code, **host.init}, ensure_ascii=False)
+                code = handle.order.code.removeprefix(BYTE_ORDER_MARK)
+                order = json.dumps({"code": code, **host.init}, ensure_ascii=False)
                 value, failure = host.outcome(await worker.run(order, host))
             if deadline.ended_by is not None:
                 # An exception, so that the worker is killed on the way out.
