@@ -64,6 +64,7 @@ async def open_app(config: Config, say: Callable[[str], None]) -> AsyncGenerator
             state_dir=Path(platformdirs.user_state_path("codeact-mcp", appauthor=False)),
             secret_store=configured_secret_store(config),
             result_limit_bytes=limits.message_bytes,
+            no_servers=config.no_servers,
         ) as tools,
         open_engine(engine, say, preparation) as launch,
         open_pool(launch, config.pool) as pool,

@@ -168,7 +168,37 @@ def test_tools_without_a_configuration_says_where_servers_come_from(commands: Co
     done = commands.run("tools")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert "codeact-mcp: no servers are configured; use --config FILE" in done.stderr
+    assert "codeact-mcp: no MCP server is configured: use --config FILE, with the servers under " in done.stderr
+
+
+@pytest.mark.parametrize("given", ["an empty file", "a file with ourselves alone", "no file"])
+async def test_serve_without_servers_tells_the_client_and_its_programs_what_to_write(
+    commands: Commands, given: str
+) -> None:
+    file = commands.config({"codeact": {"command": "codeact-mcp", "args": ["serve"]}} if "ourselves" in given else {})
+    expected = f"{file} contains no servers: write them under mcpServers (or servers, context_servers, mcp_servers)"
+    if given == "no file":
+        expected = "no MCP server is configured: use --config FILE, with the servers under mcpServers, or -- COMMAND"
+    with anyio.fail_after(60):
+        arguments = [] if given == "no file" else ["--config", file]
+        async with commands.serving("stdio", *arguments) as served, served.client("auto") as client:
+            (tool,) = (await client.list_tools()).tools
+            instructions = client.instructions
+            listed = await execute(client, "list_tools()")
+            searched = await execute(client, "search_tools('orders')")
+            called = await execute(client, "call_tool('orders.list')")
+            caught = await execute(client, "try:\n    call_tool('a.b')\nexcept UnknownTool as e:\n    print(e.reason)")
+
+    assert str(tool.description).startswith(
+        f"Run a Python program in a sandbox. It can call no tools, because {expected}"
+    )
+    assert f"It can call no tools, because {expected}" in str(instructions)
+    for name, (failed, text) in {"list_tools": listed, "search_tools": searched, "orders.list": called}.items():
+        assert failed
+        assert f"UnknownTool: {name}: {expected}" in text
+    assert caught[0] is False
+    assert caught[1].startswith(expected)
+    assert served.stderr.count(expected) == 1
 
 
 async def test_a_command_after_two_dashes_is_the_one_server(commands: Commands) -> None:

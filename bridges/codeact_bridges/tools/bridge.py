@@ -15,7 +15,8 @@ from anyio.abc import TaskGroup
 
 from codeact_bridges.errors import DownstreamFailed, UnknownTool
 from codeact_bridges.names import as_identifier
-from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found, named_server
+from codeact_bridges.text import one_line
+from codeact_bridges.tools.catalog.catalog import MAX_SHOWN_NAME, Catalog, CatalogTool, found, named_server
 from codeact_bridges.tools.catalog.shape_store import ShapeStore
 from codeact_bridges.tools.credentials.oauth import Credentials
 from codeact_bridges.tools.credentials.secret_store import SecretStore
@@ -52,6 +53,7 @@ class ToolsBridge:
         state_dir: Path | None = None,
         secret_store: SecretStore | None = None,
         result_limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        no_servers: str = "",
     ) -> None:
         """Set up the servers. Without the directories, nothing is written to disk.
 
@@ -59,6 +61,7 @@ class ToolsBridge:
             log_dir: gets one bounded file for each server: its stderr and its log messages.
             state_dir: gets a file of the shapes of results that tools have returned, and the servers' tool lists.
             secret_store: holds the access tokens to servers that a user has signed in to.
+            no_servers: if there are no servers, the reason that programs get for every tool.
         """
         credentials = Credentials(secret_store)
         tool_lists = ToolListStore(state_dir / "tools" if state_dir else None)
@@ -69,6 +72,7 @@ class ToolsBridge:
             for spec in servers
         }
         self._result_limit_bytes = result_limit_bytes
+        self._no_servers = "" if self._downstreams else no_servers
         self._catalog = Catalog(servers=tuple(self._downstreams))
         self._known_catalog = Catalog.of({name: each.known_tools for name, each in self._downstreams.items()})
         self._missing: dict[str, None] = {}
@@ -187,6 +191,7 @@ class ToolsBridge:
 
         Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
+        self._raise_if_no_servers("search_tools")
         await self._discover(server)
         rows = [_row(tool) for tool in self._catalog.search(query, server, limit)]
         if not rows and server is not None:
@@ -204,11 +209,17 @@ class ToolsBridge:
 
         Servers that failed are left out, but `DownstreamFailed` is raised if `server` is one of them.
         """
+        self._raise_if_no_servers("list_tools")
         await self._discover(server)
         rows = [_row(tool) for tool in self._catalog.of_server(server)]
         if not rows and server is not None:
             self._raise_if_failed(server)
         return rows
+
+    def _raise_if_no_servers(self, name: str) -> None:
+        """Raise `UnknownTool` if no server is configured: an empty list would not say what to do."""
+        if self._no_servers:
+            raise UnknownTool("", one_line(name, MAX_SHOWN_NAME), self._no_servers)
 
     def _raise_if_failed(self, server: str) -> None:
         """Raise `DownstreamFailed` if `server` has no tools because it failed: an empty list would mislead."""
@@ -218,6 +229,7 @@ class ToolsBridge:
 
     async def _find(self, name: str) -> CatalogTool:
         """Find the tool `name`. If it is not known yet, wait for the servers that could have it."""
+        self._raise_if_no_servers(name)
         try:
             return self._catalog.resolve(name)
         except UnknownTool:

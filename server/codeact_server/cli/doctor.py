@@ -100,9 +100,13 @@ def _report_engine(info: EngineInfo, config: Config, said: list[str], python: st
 
 
 def _report_servers(app: App) -> bool:
+    """Report the servers. Returns whether all work; a file without any does not."""
     statuses = app.tools.statuses()
+    if not statuses:
+        _say("servers", app.config.no_servers)
+        return not app.config.source
     lines = [line for each in statuses for line in (f"{each.name}: {_state(each)}", *_unmatched(each))]
-    _say("servers", *(lines or ["none configured"]))
+    _say("servers", *lines)
     return all(status.state == "ready" and not status.unmatched for status in statuses)
 
 

@@ -16,6 +16,7 @@ from codeact_server.transports.stdio import serve_stdio
 
 async def serve_one_client(config: Config, start: Start) -> int:
     """Serve over stdio until stdin ends. Returns the exit code."""
+    _say_if_no_servers(config)
     if sys.stdin.isatty():
         stderr_line("waiting for an MCP client on stdin. MCP clients start this command themselves; Ctrl-C stops it")
     async with open_app(config, stderr_line) as app, open_server(app) as server, anyio.create_task_group() as tasks:
@@ -30,6 +31,7 @@ async def serve_network(
     config: Config, transport: Literal["http", "sse"], host: str, port: int, allowed_hosts: tuple[str, ...]
 ) -> int:
     """Serve over HTTP or SSE until cancelled. Returns the exit code: 1 if the address cannot be bound."""
+    _say_if_no_servers(config)
     from codeact_server.transports.http import LOOPBACK, bind, security, serve_http
 
     try:
@@ -49,3 +51,8 @@ async def serve_network(
                 )
             await serve_http(server, app, sock, security(host, allowed_hosts, sock.getsockname()[1]), transport)
     return 0
+
+
+def _say_if_no_servers(config: Config) -> None:
+    if not config.servers and not config.source:  # with a file, its notes have said so
+        stderr_line(config.no_servers)

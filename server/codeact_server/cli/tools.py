@@ -28,6 +28,6 @@ def _print_catalog(app: App) -> int:
             write(indent(f"{tool.signature}\n", "  "))
             if tool.summary:
                 write(f"      {tool.summary}\n")
-    if not app.tools.statuses():
-        stderr_line("no servers are configured; use --config FILE")
+    if not app.tools.statuses() and not app.config.source:  # with a file, its notes have said so
+        stderr_line(app.config.no_servers)
     return code

@@ -36,7 +36,7 @@ from codeact_server.config.command_output import CommandRunner
 from codeact_server.config.document import ConfigError, Key, Node, key_text, read
 from codeact_server.config.expansion import ExpansionContext, ExpansionError
 from codeact_server.config.messages import nearest_name, sentence
-from codeact_server.config.model import Config, Settings, SharedSettings
+from codeact_server.config.model import NO_FILE, Config, Settings, SharedSettings
 from codeact_server.config.server_settings import given_settings
 
 __all__ = ["ConfigError", "for_command", "load"]
@@ -91,17 +91,24 @@ def _build(root: Node, context: ExpansionContext) -> Config:
     names = [*(server.name for server in found.servers), *found.skipped]
     _check_names(root, settings, names)
     tools = _tools_of_rules(root, settings.policy, names)
-    notes = [*found.notes, *_probable_typos(top)]
+    remarks = [*found.notes, *_probable_typos(top)]
+    notes = [f"{root.file}: {remark}" for remark in remarks]
     if not found.servers:
-        notes.append(f"contains no servers (keys: {', '.join(dialects.SECTIONS)})")
+        notes = ["; ".join([_no_servers(root.file), *remarks])]
     return Config(
         **_shared(root, settings, context),
         servers=tuple(replace(server, policy_tools=tools.get(folded(server.name), ())) for server in found.servers),
         files=_mounts(root, settings.files, context),
         network=_network_rules(root, settings.network, context),
-        notes=tuple(f"{root.file}: {note}" for note in notes),
+        notes=tuple(notes),
         source=root.file,
+        no_servers=NO_FILE if found.servers else notes[0],
     )
+
+
+def _no_servers(file: str) -> str:
+    first, *others = dialects.SECTIONS
+    return f"{file} contains no servers: write them under {first} (or {', '.join(others)})"
 
 
 def _given_settings(root: Node, settings: Settings, context: ExpansionContext) -> dict[str, dialects.GivenSettings]:

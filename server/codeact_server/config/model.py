@@ -84,6 +84,9 @@ class Settings(SharedSettings):
     """The hosts that programs may contact, and how. Without any, programs have no network."""
 
 
+NO_FILE = "no MCP server is configured: use --config FILE, with the servers under mcpServers, or -- COMMAND"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config(SharedSettings):
     """The whole configuration that the process runs with: checked, expanded, every default filled in."""
@@ -99,6 +102,9 @@ class Config(SharedSettings):
 
     source: str = ""
     """The file that was read, for messages. Empty without one."""
+
+    no_servers: str = NO_FILE
+    """If there are no servers: why, and where to write them. For clients and programs, who do not see `notes`."""
 
     @property
     def rules_in(self) -> RuleFormat:

@@ -29,6 +29,9 @@ MAX_INSTRUCTIONS_NAMES = 300
 MAX_SEARCH_HINT = 500
 """Limit of the words for tool searches. No client shows them to its model."""
 
+MAX_REASON = 400
+"""Limit of the reason why there are no servers. It names a file."""
+
 MAX_SERVER_LINES = 12
 MAX_NAME = 40
 MAX_SERVER_LINE = 110
@@ -53,9 +56,7 @@ _ALL_SHOWN = (
     'In the program, describe_tool("server.tool") shows details, search_tools("words") and list_tools() find tools.'
 )
 
-_NO_TOOLS = (
-    "No tools are available at the moment. In the program, list_tools() shows tools that have become available since."
-)
+_NO_SERVERS = "no MCP server is configured"
 
 _TOOLS_UNKNOWN = 'The tools of these servers are not known yet; in the program, list_tools("name") lists them: '
 """For servers that start on first use, and those that are not ready."""
@@ -95,16 +96,18 @@ def describe_execute_code(
     max_bytes: int = MAX_BYTES,
     *,
     failed: Collection[str] = (),
+    no_servers: str = _NO_SERVERS,
 ) -> str:
     """The description of `execute_code` for this catalog, in at most `max_bytes` bytes of UTF-8.
 
     `failed` are the servers that have no tools because they failed (`ToolsBridge.failed`). The reason is left out: it
     contains the server's stderr, and changes with each attempt.
+    `no_servers` is the reason if there are none at all.
     """
-    usage = f"{_first_sentence(catalog.servers)} {_HOW}{capabilities.sentence()}"
+    usage = f"{_first_sentence(catalog.servers, no_servers)} {_HOW}{capabilities.sentence()}"
     toolless = _lines_of_servers_without_tools(catalog, failed)
     if not catalog.tools:
-        return _fitting([usage, "\n".join(toolless) or _NO_TOOLS], max_bytes)
+        return _fitting([usage, "\n".join(toolless)] if toolless else [usage], max_bytes)
     head = "\n".join([usage, "", _ALL_SHOWN, *toolless, "", "Tools:"])
     shown = _as_many_as_fit(catalog.tools, max_bytes - _size(head))
     if len(shown) == len(catalog.tools):
@@ -114,10 +117,13 @@ def describe_execute_code(
     return _fitting([head, "\n".join(["For example:", *shown])] if shown else [head], max_bytes)
 
 
-def instructions(servers: Sequence[str]) -> str:
-    """The instructions of the whole server, which many clients put into their system prompt: what for, and how."""
+def instructions(servers: Sequence[str], no_servers: str = _NO_SERVERS) -> str:
+    """The instructions of the whole server, which many clients put into their system prompt: what for, and how.
+
+    `no_servers` is the reason if there are none.
+    """
     if not servers:
-        return "execute_code runs a Python program in a sandbox."
+        return f"execute_code runs a Python program in a sandbox.{_no_tools(no_servers)}"
     return (
         f"execute_code runs a Python program that calls the tools of {_servers(servers, MAX_INSTRUCTIONS_NAMES)}. "
         'Use it for every task that concerns them: call_tool("server.tool", arg=value) calls a tool, '
@@ -143,13 +149,17 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[^\W_]+", apart.lower())
 
 
-def _first_sentence(servers: Sequence[str]) -> str:
-    """What `execute_code` is for, in at most `MAX_FIRST_SENTENCE` characters."""
+def _first_sentence(servers: Sequence[str], no_servers: str) -> str:
+    """What `execute_code` is for, in at most `MAX_FIRST_SENTENCE` characters. Without servers, the reason follows."""
     what = "Run a Python program in a sandbox"
     if not servers:
-        return f"{what}."
+        return f"{what}.{_no_tools(no_servers)}"
     what += " that calls the tools of "
     return f"{what}{_servers(servers, MAX_FIRST_SENTENCE - len(what) - 1)}."
+
+
+def _no_tools(reason: str) -> str:
+    return f" It can call no tools, because {one_line(reason, MAX_REASON)}. Tell the user."
 
 
 def _servers(servers: Sequence[str], limit: int) -> str:

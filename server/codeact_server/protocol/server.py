@@ -165,7 +165,7 @@ async def open_server(app: App) -> AsyncGenerator[CodeActServer]:
             server = CodeActServer(
                 "codeact-mcp",
                 version=version("codeact-mcp"),
-                instructions=instructions([server.name for server in app.config.servers]),
+                instructions=instructions([server.name for server in app.config.servers], app.config.no_servers),
                 on_list_tools=list_tools,
                 on_call_tool=call_tool,
                 on_list_resources=list_resources,
@@ -197,6 +197,7 @@ def tool(app: App) -> types.Tool:
             catalog,
             GuestCapabilities.of(config.packages, config.files, config.network.rules),
             failed=app.tools.failed,
+            no_servers=app.config.no_servers,
         ),
         input_schema=input_schema(app.config.limits),
         annotations=types.ToolAnnotations(

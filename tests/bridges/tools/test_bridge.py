@@ -1,6 +1,6 @@
 """All servers together: one catalog, one way to call, over every transport."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from typing import Literal, TypeAlias, cast
@@ -260,3 +260,24 @@ async def expect_everyday_answers(tools: ToolsBridge) -> None:
     assert cast(Media, picture.parts[1]).mime_type == "image/png"
     with pytest.raises(DownstreamFailed, match=r"everyday\.fail: the shop is closed"):
         await call(tools, "fail", {})
+
+
+@pytest.mark.parametrize("act", ["resolve", "describe", "list", "search"])
+async def test_without_servers_everything_says_why(act: str) -> None:
+    why = "codeact.toml contains no servers"
+    with anyio.fail_after(5):
+        async with ToolsBridge([], no_servers=why) as tools:
+            acts: dict[str, Callable[[], Awaitable[object]]] = {
+                "resolve": lambda: tools.resolve("git.log", {}),
+                "describe": lambda: tools.describe("git.log"),
+                "list": tools.list,
+                "search": lambda: tools.search("git"),
+            }
+            with pytest.raises(UnknownTool, match=why):
+                await acts[act]()
+
+
+async def test_with_servers_the_reason_for_none_is_not_used() -> None:
+    with anyio.fail_after(5):
+        async with ToolsBridge([calculator()], no_servers="there are none") as tools:
+            assert len(await tools.list()) == 1

@@ -33,6 +33,25 @@ def test_a_server_that_does_not_start_is_reported_with_its_reason_and_makes_the_
     assert "engine       wasmtime" in done.stdout
 
 
+@pytest.mark.parametrize("servers", [{}, {"codeact": {"command": "codeact-mcp", "args": ["serve"]}}])
+def test_a_file_without_servers_is_reported_and_makes_the_exit_code_1(
+    commands: Commands, servers: dict[str, Any]
+) -> None:
+    file = commands.config(servers)
+    done = commands.run("doctor", "--engine", "wasmtime", "--config", file)
+
+    assert done.returncode == 1
+    assert f"servers      {file} contains no servers: write them under mcpServers (or servers, " in done.stdout
+    assert done.stdout.count("codeact-mcp itself") == len(servers)
+
+
+def test_without_a_file_it_is_said_how_to_give_servers_and_the_exit_code_is_0(commands: Commands) -> None:
+    done = commands.run("doctor", "--engine", "wasmtime")
+
+    assert done.returncode == 0
+    assert "servers      no MCP server is configured: use --config FILE, " in done.stdout
+
+
 def test_a_setting_that_matches_no_tool_is_reported_and_makes_the_exit_code_1(commands: Commands) -> None:
     settings: dict[str, Any] = {
         "mcpServers": {"everyday": server("everyday.py", "stdio")},
@@ -63,7 +82,8 @@ def test_the_capabilities_of_programs_are_reported_without_secrets_and_an_unwrit
         "network": [{"host": "api.github.com", "headers": {"Authorization": "Bearer hunter2"}}],
         "audit": {"path": "audit.jsonl"},
     }
-    works = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(**settings))
+    servers = {"marker": server("marker.py")}
+    works = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(servers, **settings))
 
     assert works.returncode == 0, works.stdout + works.stderr
     assert f"files        /data (ro) from {commands.folder / 'reports'}; /tmp/x (temp)\n" in works.stdout
@@ -72,7 +92,7 @@ def test_the_capabilities_of_programs_are_reported_without_secrets_and_an_unwrit
     assert "hunter2" not in works.stdout + works.stderr
 
     settings["audit"] = {"path": "nowhere/audit.jsonl"}
-    fails = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(**settings))
+    fails = commands.run("doctor", "--engine", "wasmtime", "--config", commands.config(servers, **settings))
     assert fails.returncode == 1
     assert f"audit.jsonl: cannot be written: the folder {commands.folder / 'nowhere'} does not exist\n" in fails.stdout
     assert "engine       wasmtime" in fails.stdout

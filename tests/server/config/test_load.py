@@ -222,15 +222,33 @@ def test_the_limits_are_the_default_timeouts_of_servers(tmp_path: Path) -> None:
 def test_a_file_without_servers_is_loaded_with_a_note(tmp_path: Path) -> None:
     config = loaded("", tmp_path)
 
-    assert config.notes == (
-        f"{tmp_path}/config.toml: contains no servers (keys: mcpServers, servers, context_servers, mcp_servers)",
+    assert config.no_servers == (
+        f"{tmp_path}/config.toml contains no servers: write them under mcpServers (or servers, context_servers, "
+        "mcp_servers)"
+    )
+    assert config.notes == (config.no_servers,)
+
+
+def test_a_file_with_no_other_server_than_ourselves_says_so_in_the_same_note(tmp_path: Path) -> None:
+    config = loaded("[mcpServers.codeact]\ncommand = 'codeact-mcp'\nargs = ['serve']", tmp_path)
+
+    assert config.no_servers == (
+        f"{tmp_path}/config.toml contains no servers: write them under mcpServers (or servers, context_servers, "
+        "mcp_servers); mcpServers.codeact: skipped: it is codeact-mcp itself, which would start itself endlessly"
+    )
+    assert config.notes == (config.no_servers,)
+
+
+def test_without_a_file_the_reason_for_no_servers_names_the_options() -> None:
+    assert Config.default().no_servers == (
+        "no MCP server is configured: use --config FILE, with the servers under mcpServers, or -- COMMAND"
     )
 
 
 def test_a_key_that_resembles_ours_gets_a_note(tmp_path: Path) -> None:
     config = loaded("[mcpservers.git]\ncommand = 'x'", tmp_path)
 
-    assert f"{tmp_path}/config.toml: mcpservers: ignored; did you mean mcpServers?" in config.notes
+    assert config.notes[0].endswith("; mcpservers: ignored; did you mean mcpServers?")
 
 
 def test_neither_errors_nor_the_configurations_repr_show_a_secret(tmp_path: Path) -> None:

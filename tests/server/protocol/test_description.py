@@ -118,7 +118,16 @@ def test_the_instructions_name_the_servers_and_how_to_call_their_tools() -> None
         "execute_code runs a Python program that calls the tools of the MCP servers orders and git. Use it for every "
         'task that concerns them: call_tool("server.tool", arg=value) calls a tool, search_tools("words") finds one.'
     )
-    assert instructions([]) == "execute_code runs a Python program in a sandbox."
+
+
+def test_without_servers_the_first_lines_and_the_instructions_say_why() -> None:
+    reason = "codeact.toml contains no servers: write them under mcpServers"
+    said = f"in a sandbox. It can call no tools, because {reason}. Tell the user."
+    assert describe_execute_code(Catalog(), no_servers=reason).startswith(f"Run a Python program {said} Use it")
+    assert instructions([], reason) == f"execute_code runs a Python program {said}"
+    assert len(describe_execute_code(Catalog(), no_servers="ü\n" * 9_000).encode()) <= MAX_BYTES
+    assert "\n" not in instructions([], "a\nb" * 9_000)
+    assert reason not in describe_execute_code(catalog_of(1, 1), no_servers=reason)
 
 
 def test_the_instructions_are_bounded_and_names_cannot_add_lines() -> None:
