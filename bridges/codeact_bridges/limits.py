@@ -31,9 +31,9 @@ class Limits(BaseModel, extra="forbid", frozen=True):
     code_bytes: int = Field(default=1_000_000, gt=0, le=16_000_000)
     """Bytes of program text (UTF-8). A program contains logic; data comes through tools and files."""
 
-    output_bytes: int = Field(default=64_000, ge=1_000, le=64_000_000)
-    """Bytes of output, and separately of the value, that are sent to the client. Claude Code, the client with the
-    highest limit measured, shows a model at most 100 kB, and a file beyond that."""
+    output_bytes: int | None = Field(default=None, ge=1_000, le=64_000_000)
+    """Bytes of output, and separately of the value, that are sent to the client. None: as much as the client is known
+    to show its model, and 8,000 where nothing is known. What is over is cut out of the middle, and stored."""
 
     kept_output_bytes: int = Field(default=16_000_000, ge=0, le=256_000_000)
     """Bytes of output that are stored per run, so that a later program or the client can fetch the part beyond

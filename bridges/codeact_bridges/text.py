@@ -55,6 +55,45 @@ def visible(text: str, instead: str = "") -> str:
     return "".join(char if char.isprintable() else " " if char.isspace() else instead for char in text)
 
 
+def cut_middle(text: str, limit_bytes: int) -> tuple[str, int, str]:
+    """The beginning of `text`, the number of bytes omitted after it, and the end. A text that fits has no end.
+
+    Beginning and end are together at most `limit_bytes` long, and an ellipsis where one of them ends or begins within a
+    line.
+    """
+    if fits(text, limit_bytes):
+        return text, 0, ""
+    head, tail = ends(text, limit_bytes)
+    omitted = len(text[len(head) : len(text) - len(tail)].encode())
+    return head if head.endswith("\n") else head + "…", omitted, tail if starts_line(text, tail) else "…" + tail
+
+
+def fits(text: str, limit_bytes: int) -> bool:
+    """Whether `text` has at most `limit_bytes` bytes."""
+    return len(text) * 4 <= limit_bytes or len(text.encode()) <= limit_bytes
+
+
+def ends(text: str, limit_bytes: int) -> tuple[str, str]:
+    """The beginning and the end of a text that does not fit, each at most half of `limit_bytes` long.
+
+    They are whole lines, unless that would take more than half of one of them. Never splits a character.
+    """
+    head, _ = cut_text(text, limit_bytes // 2)
+    whole_lines = head[: head.rfind("\n") + 1]
+    head = whole_lines if 2 * len(whole_lines) >= len(head) else head
+    half = max(1, limit_bytes // 2)
+    tail = text[-half:].encode()[-half:].decode(errors="ignore")
+    if not starts_line(text, tail):
+        whole_lines = tail[tail.find("\n") + 1 :]
+        tail = whole_lines if 2 * len(whole_lines) >= len(tail) else tail
+    return head, tail
+
+
+def starts_line(text: str, tail: str) -> bool:
+    """Whether `tail`, an end of `text`, begins with a line."""
+    return len(tail) == len(text) or text[-len(tail) - 1] == "\n"
+
+
 def cut_text(text: str, limit_bytes: int) -> tuple[str, int]:
     """The longest beginning of `text` that fits, and the number of omitted bytes. Never splits a character."""
     if len(text) * 4 <= limit_bytes:

@@ -61,8 +61,13 @@ class Value:
 
     form: ValueForm
     text: str
+    """The whole text, or its beginning."""
     cut_bytes: int = 0
-    """Number of bytes cut from the text."""
+    """Number of bytes left out between `text` and `tail`."""
+    tail: str = ""
+    """The end of the text, if it was cut."""
+    stored: bool = False
+    """The whole is stored because it was cut, and one of the run's links leads to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,16 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The program's output in order, up to the limit."""
+    """The program's output in order."""
 
     pieces: tuple[Printed, ...] = ()
+    """All of it, or its beginning."""
     cut_bytes: int = 0
-    """Number of bytes printed beyond the limit."""
+    """Number of bytes left out between `pieces` and `tail`."""
+    tail: tuple[Printed, ...] = ()
+    """The end of the output, if it was cut."""
+    stored: bool = False
+    """The whole is stored because it was cut, and one of the run's links leads to it."""
 
 
 @dataclass(frozen=True, slots=True)

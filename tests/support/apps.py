@@ -16,8 +16,8 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
-from served import SERVERS
+from mcp.types import ElicitRequestParams, ElicitResult
+from served import SERVERS, text_of
 
 from codeact_bridges.approval.policy import Policy
 from codeact_bridges.limits import Limits
@@ -165,7 +165,7 @@ def said(decision: Any) -> ElicitResult:
 
 
 async def execute(client: Client, code: str | None = None, **arguments: Any) -> tuple[bool, str]:
-    """Run a program: whether it failed, and the text that came back."""
+    """Run a program: whether it failed, and its text. See `text_of`."""
     given = arguments if code is None else {"code": code, **arguments}
     result = await client.call_tool("execute_code", given)
     return result.is_error is True, text_of(result)
@@ -177,10 +177,6 @@ async def warmed_up(client: Client) -> None:
     while "execute_code(run=" in text:
         failed, text = await execute(client, run=handle_in(text))
     assert not failed, text
-
-
-def text_of(result: CallToolResult) -> str:
-    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
 async def there(path: Path) -> None:

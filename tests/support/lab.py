@@ -27,7 +27,7 @@ from codeact_bridges.sandbox.engine_selection import EngineName, EngineSettings,
 from codeact_bridges.sandbox.pool import Pool, PoolSize, open_pool
 from codeact_bridges.sandbox.port import Worker
 from codeact_bridges.testing import ScriptedTools
-from codeact_bridges.values import ResultLink, RunResult, Value
+from codeact_bridges.values import Output, ResultLink, RunResult, Value
 
 GUARD_S = 60
 """Time limit of one run."""
@@ -61,11 +61,13 @@ class Lab:
         if not any(isinstance(bridge, NetworkBridge) for bridge in configured):  # as where the operator allows no hosts
             configured = (*configured, NetworkBridge(HostRules(), limits))
         bridges = Bridges(tools or ScriptedTools(), modules, configured)
-        handle = RunHandle(RunOrder(owner="lab", code=textwrap.dedent(code), timeout_s=deadline_s), limits)
+        handle = RunHandle(
+            RunOrder(owner="lab", code=textwrap.dedent(code), timeout_s=deadline_s, shown_bytes=64_000), limits
+        )
         handle.observers += [observer] if observer is not None else []
         with anyio.fail_after(GUARD_S):
             result = await run_program(handle, workers or self.pool, bridges, limits)
-        return shortened(result, limits.output_bytes, store_nothing)
+        return shortened(result, handle.shown_bytes, store_nothing)
 
     async def value(self, code: str, tools: ScriptedTools | None = None, **options: Any) -> Any:
         """The value of a program, which must be JSON."""
@@ -96,12 +98,16 @@ def store_nothing(what: str, mime_type: str, text: str) -> ResultLink | None:
 
 def stdout(result: RunResult) -> str:
     """The text printed to stdout."""
-    return "".join(piece.text for piece in result.output.pieces if piece.stream == "stdout")
+    return _text_of(result.output, "stdout")
 
 
 def stderr(result: RunResult) -> str:
     """The text printed to stderr."""
-    return "".join(piece.text for piece in result.output.pieces if piece.stream == "stderr")
+    return _text_of(result.output, "stderr")
+
+
+def _text_of(output: Output, stream: str) -> str:
+    return "".join(piece.text for piece in (*output.pieces, *output.tail) if piece.stream == stream)
 
 
 def shown(result: RunResult) -> list[str]:

@@ -23,7 +23,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp.types import TextContent, jsonrpc_message_adapter
+from mcp.types import CallToolResult, TextContent, jsonrpc_message_adapter
 
 Transport: TypeAlias = Literal["stdio", "http", "sse"]
 Era: TypeAlias = Literal["auto", "legacy"]
@@ -249,6 +249,13 @@ def server(script: str, *arguments: str) -> dict[str, Any]:
 
 
 async def execute(client: Client, code: str, **arguments: Any) -> tuple[bool, str]:
-    """Run a program: whether it failed, and the text that came back."""
+    """Run a program: whether it failed, and its text. See `text_of`."""
     result = await client.call_tool("execute_code", {"code": code, **arguments})
-    return result.is_error, "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    return result.is_error, text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text as clients show it that join blocks with nothing between. Without the last line end, and without the
+    mark of a value that comes first: `protocol/test_results.py` holds these."""
+    text = "".join(part.text for part in result.content if isinstance(part, TextContent))
+    return text.removeprefix("[result]\n").removesuffix("\n")

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import anyio
 from pydantic import ValidationError
@@ -16,14 +15,13 @@ from codeact_bridges.guest import requests
 from codeact_bridges.limits import Limits
 from codeact_bridges.modules.port import ModulesPort
 from codeact_bridges.runs.async_operations import AsyncOperations
-from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.handle import RunHandle
-from codeact_bridges.runs.shortening import cut_value
+from codeact_bridges.runs.shortening import fold_repeated_lines
 from codeact_bridges.runs.tool_calls import ToolCalls
 from codeact_bridges.sandbox.port import EngineInfo
 from codeact_bridges.system.task_groups import plain_task_group
 from codeact_bridges.tools.port import ToolsPort
-from codeact_bridges.values import Failure, JsonValue, Media, Printed, RunResult, Value
+from codeact_bridges.values import Failure, JsonValue, Media, RunResult, Value
 
 MAX_DISPLAYED = 50
 """Values and images that `display()` may show in one run. The client shows each of them to a person."""
@@ -45,12 +43,11 @@ class RunGuestHost:
     def __init__(self, handle: RunHandle, bridges: Bridges, limits: Limits) -> None:
         self._handle, self._bridges, self._limits = handle, bridges, limits
         self._tool_calls = ToolCalls(bridges.tools, handle, limits)
-        self._output = OutputBuffer(max(limits.output_bytes, limits.kept_output_bytes))
         self._displayed: list[Value | Media] = []
         self._displayed_bytes = 0
         self._started_at = anyio.current_time()
         self._usage = Usage()
-        self.init: dict[str, JsonValue] = {"output_bytes": self._output.limit_bytes, "seed": secrets.randbits(128)}
+        self.init: dict[str, JsonValue] = {"output_bytes": handle.stored_bytes, "seed": secrets.randbits(128)}
         """Sent to the guest with its program."""
         self._handlers: dict[str, Handler] = {
             **self._tool_calls.handlers(),
@@ -99,10 +96,7 @@ class RunGuestHost:
 
     def printed(self, channel: int, text: str) -> None:
         """See `GuestHost.printed`."""
-        stream: Literal["stdout", "stderr"] = "stdout" if channel == 1 else "stderr"
-        held = self._output.add(stream, text)
-        if held:
-            self._handle.notify(Printed(stream, held))
+        self._handle.printed("stdout" if channel == 1 else "stderr", text)
 
     def outcome(self, text: str) -> tuple[Value | None, Failure | None]:
         """Return the value or the failure in what the guest passed to `run.end`.
@@ -115,9 +109,7 @@ class RunGuestHost:
         except ValidationError as exc:
             raise GuestDied("the guest ended with something that is not an outcome") from exc
         if end.kind == "raised":
-            traceback = cut_value("repr", end.traceback, self._limits.output_bytes)
-            cut = f"\n… {traceback.cut_bytes:,} bytes cut" if traceback.cut_bytes else ""
-            return None, Failure("raised", traceback.text + cut)
+            return None, Failure("raised", fold_repeated_lines(end.traceback))
         if end.kind == "exited" and end.code != 0:
             return None, Failure("exited", f"the program ended with sys.exit({end.code})")
         if end.text is None:
@@ -130,7 +122,7 @@ class RunGuestHost:
             engine=info.engine,
             isolation=info.isolation,
             duration_s=anyio.current_time() - self._started_at,
-            output=self._output.output(),
+            output=self._handle.output(),
             value=value,
             displayed=tuple(self._displayed),
             calls=self._tool_calls.records,
@@ -157,7 +149,7 @@ class RunGuestHost:
 
     async def _display_value(self, text: str) -> str:
         call = requests.parse(requests.DisplayValue, "display", text)
-        self._display(cut_value(call.form, call.text, self._limits.output_bytes), 0)
+        self._display(Value(call.form, call.text), len(call.text))
         return "null"
 
     async def _display_media(self, text: str) -> str:
@@ -168,7 +160,7 @@ class RunGuestHost:
     def _display(self, shown: Value | Media, size: int) -> None:
         if len(self._displayed) >= MAX_DISPLAYED or self._displayed_bytes + size > self._limits.message_bytes:
             raise BadGuestCall(
-                f"display: at most {MAX_DISPLAYED} values and {self._limits.message_bytes:,} bytes of media in one run"
+                f"display: at most {MAX_DISPLAYED} values and {self._limits.message_bytes:,} bytes in one run"
             )
         self._displayed_bytes += size
         self._displayed.append(shown)

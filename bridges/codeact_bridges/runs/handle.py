@@ -1,14 +1,15 @@
 """One run: what was ordered, how far it is, and the requests that wait for it.
 
-The run's own side calls `notify`, `ask` and `forward`; the requests of its client call `next`, `read` and `stop`.
+The run's own side calls `printed`, `notify`, `ask` and `forward`; the requests of its client call `next`, `read` and
+`stop`.
 """
 
 import hashlib
 import secrets
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 import anyio
 
@@ -20,6 +21,7 @@ from codeact_bridges.limits import Limits
 from codeact_bridges.runs.budget import OutputBuffer
 from codeact_bridges.runs.deadline import Deadline
 from codeact_bridges.runs.observer import RunEvent, RunObserver
+from codeact_bridges.runs.shortening import cut_output, output_after
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
 from codeact_bridges.values import CallRecord, JsonValue, Output, Preparing, Printed, RunResult
 
@@ -45,6 +47,8 @@ class RunOrder:
     """The kinds of request that the client can answer."""
     remember_grants: bool = True
     """Whether a permission "until the client closes" holds for the client's later programs."""
+    shown_bytes: int = 8_000
+    """Bytes of output, and separately of the value, that the client gets. `Limits.output_bytes` takes precedence."""
 
 
 @dataclass(slots=True, eq=False)
@@ -117,9 +121,11 @@ class RunHandle:
         """Whether its client has ended its session, so that nobody can read what it stores either."""
         self.questions_sent = 0
         """Questions sent since the client last got a result: clients of 2026-07-28 give up after some."""
-        self._output_bytes = limits.output_bytes
-        self._unread = OutputBuffer(limits.output_bytes)
-        self._was_read = False
+        self.shown_bytes = limits.output_bytes or order.shown_bytes
+        self.stored_bytes = max(self.shown_bytes, limits.kept_output_bytes)
+        """Bytes of output that the run may print."""
+        self._output: OutputBuffer | None = OutputBuffer(self.stored_bytes)
+        self._read_chars = 0
         self._pending: deque[PendingQuestion] = deque()
         self._client_requests = 0
         self._waiting = 0
@@ -154,15 +160,21 @@ class RunHandle:
             if self._waiting == 0:
                 self.unwatched_since = anyio.current_time()
 
-    def read(self) -> Output:
-        """Return the output since the last `read`."""
-        unread, self._unread = self._unread.output(), OutputBuffer(self._output_bytes)
-        self._was_read = True
-        return unread
+    def output(self) -> Output:
+        """Return the whole output so far."""
+        return self._output.output() if self._output is not None else Output()
 
-    def unread_part(self, output: Output) -> Output:
-        """Return the part of `output`, the run's whole output, that `read` has not returned yet."""
-        return self._unread.output() if self._was_read else output
+    def read(self) -> Output:
+        """Return the output since the last `read`, cut to what the client gets at once. Empty after `take_unread`."""
+        unread = replace(output_after(self.output(), self._read_chars), cut_bytes=0)
+        self._read_chars += sum(len(piece.text) for piece in unread.pieces)
+        return cut_output(unread, self.shown_bytes)
+
+    def take_unread(self) -> Output:
+        """Return the output that `read` has not returned, for the run's result. The handle forgets all output."""
+        unread = output_after(self.output(), self._read_chars)
+        self._output = None
+        return unread
 
     def pending_question(self, question_id: str) -> PendingQuestion | None:
         """Return the question of that id, if it still waits for its answer."""
@@ -186,13 +198,17 @@ class RunHandle:
         self.over.set()
         self._wake_waiting()
 
+    def printed(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        """Take output of the run, as far as it may print, and pass it to the observers."""
+        held = self._output.add(stream, text) if self._output is not None else ""
+        if held:
+            self.notify(Printed(stream, held))
+
     def notify(self, event: RunEvent) -> None:
         """Take an event of the run, and pass it to the observers."""
         match event:
             case Preparing():
                 self.is_preparing = True
-            case Printed():
-                self._unread.add(event.stream, event.text)
             case CallRecord():
                 self.calls += 1
             case _:

@@ -145,7 +145,8 @@ class RunRegistry:
             except Exception:
                 log.exception("run %s failed inside the server", handle.public_id)
                 reason = "internal error; the server's log has the details. Part of the program may have run"
-                handle.finish(RunResult("none", "not known", 0.0, failure=Failure("internal", reason)))
+                failure = Failure("internal", reason)
+                handle.finish(RunResult("none", "not known", 0.0, output=handle.read(), failure=failure))
             finally:
                 del self._running[handle]
                 if handle.abandoned:

@@ -68,7 +68,8 @@ class RunService:
 
     async def run(self, code: str, timeout_s: float | None = None, observer: RunObserver | None = None) -> RunResult:
         """Run one of the operator's own programs, from a terminal. Nobody can be asked."""
-        order = RunOrder(owner="operator", code=code, timeout_s=timeout_s)
+        whole = self._limits.message_bytes  # a terminal shows all, and there is no later program to load the rest
+        order = RunOrder(owner="operator", code=code, timeout_s=timeout_s, shown_bytes=whole)
         handle = RunHandle(order, self._limits, self._policy, rules_in=self._rules_in)
         handle.observers += [observer] if observer is not None else []
         return await self._execute(handle)
@@ -99,13 +100,13 @@ class RunService:
                     result = _not_run("refused", str(exc))
             if before.cancelled_caught:
                 result = _not_run("cancelled", f"{handle.stopped_because}, before the program began")
-            result = shortened(result, self._limits.output_bytes, partial(self._store, handle))
-            trace_result(result)
+            short = shortened(result, handle.shown_bytes, partial(self._store, handle), unread=handle.take_unread())
+            trace_result(short)
         if self._recorder is not None:
             await self._recorder.record(handle.public_id, handle.owner, handle.order.code, result)
         if handle.owner_left:
             self.results.remove_all(handle.owner)  # what the program saved before it was stopped
-        return result
+        return short
 
     def _store(self, handle: RunHandle, what: str, mime_type: str, text: str) -> ResultLink | None:
         """Store a result of the run, if its owner can still read it."""

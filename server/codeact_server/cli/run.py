@@ -12,8 +12,6 @@ async def run_and_print(config: Config, code: str, timeout_s: float | None) -> i
     terminal = TerminalObserver()
     async with open_app(config, stderr_line) as app:
         result = await app.service.run(code, timeout_s, terminal)
-    if result.output.cut_bytes:
-        stderr_line(f"output truncated: {result.output.cut_bytes:,} more bytes (codeact.limits.output_bytes)")
     _print_result(result, terminal)
     if result.failure is None:
         return 0
@@ -28,7 +26,8 @@ def _print_result(result: RunResult, terminal: TerminalObserver) -> None:
             case Value():
                 terminal.line(shown.text)
                 if shown.cut_bytes:
-                    stderr_line(f"value truncated: {shown.cut_bytes:,} more bytes (codeact.limits.output_bytes)")
+                    stderr_line(f"{shown.cut_bytes:,} bytes of the value left out (codeact.limits.output_bytes)")
+                    terminal.line(shown.tail)
             case Media():
                 stderr_line(f"displayed: {shown.mime_type}, {len(shown.base64) * 3 // 4:,} bytes")
     for file in result.produced:

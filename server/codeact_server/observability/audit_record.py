@@ -4,7 +4,11 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from codeact_bridges.text import cut_text
 from codeact_bridges.values import RunResult
+
+MAX_VALUE_BYTES = 64_000
+"""Bytes of a value in plain text that are recorded."""
 
 MAX_LISTED = 1_000
 """Longest list of calls, and of accesses, in one record. `calls_made` and `accesses_made` count all of them."""
@@ -29,7 +33,7 @@ def audit_record(run_id: str, owner: str, code: str, result: RunResult, *, value
         "duration_ms": round(result.duration_s * 1000, 1),
         "outcome": result.failure.kind if result.failure is not None else "ended",
         "printed_bytes": sum(len(piece.text.encode()) for piece in result.output.pieces) + result.output.cut_bytes,
-        "value": shown(result.value.text) if result.value is not None else None,
+        "value": cut_text(shown(result.value.text), MAX_VALUE_BYTES)[0] if result.value is not None else None,
         "calls": [
             {
                 "tool": call.tool,

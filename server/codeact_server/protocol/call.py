@@ -3,7 +3,6 @@
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import anyio
@@ -90,6 +89,7 @@ def _run_of(app: App, client: Client, params: types.CallToolRequestParams, argum
         reset=arguments.reset,
         serves=client.serves,
         remember_grants=not client.anonymous,
+        shown_bytes=client.shown_bytes,
     )
     return app.service.begin(order)
 
@@ -102,7 +102,7 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
         match await handle.next(until - now):
             case RunResult() as result:
                 app.runs.forget(handle)
-                return call_tool_result(replace(result, output=handle.unread_part(result.output)))
+                return call_tool_result(result, links=client.reads_links)
             case PendingQuestion() as pending if client.modern and handle.questions_sent < MAX_QUESTIONS_SENT:
                 handle.questions_sent += 1
                 pending.send()

@@ -10,13 +10,42 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from codeact_bridges.tools.port import ClientRequestKind
 
-KNOWN_LIMITS_S: dict[str, float] = {
-    "claude-ai": 220.0,
-    "codex-mcp-client": 280.0,
-    "gemini-cli-mcp-client": 570.0,
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownClient:
+    """What is known of a client."""
+
+    answer_after_s: float | None = None
+    """Seconds after which to answer, a little less than its own limit for a request. None: no limit is known."""
+    shown_bytes: int = 8_000
+    """Bytes of printed output that its model gets; and as many of the value, and of all that was displayed."""
+    reads_links: bool = False
+    """Whether it reads a block that links to a resource. Where it does not, such a block can cost the whole result:
+    Claude Desktop refuses it (modelcontextprotocol/modelcontextprotocol#1638), and langchain-mcp-adapters makes a file
+    of it, which Chat Completions refuse (measured)."""
+
+
+KNOWN_CLIENTS: dict[str, KnownClient] = {
+    "claude-ai": KnownClient(answer_after_s=220),
+    "claude-code": KnownClient(shown_bytes=32_000),
+    "codex-mcp-client": KnownClient(answer_after_s=280, shown_bytes=5_000),
+    "copilot-cli": KnownClient(shown_bytes=6_000),
+    "gemini-cli-mcp-client": KnownClient(answer_after_s=570, shown_bytes=32_000),
+    "mcp-inspector": KnownClient(shown_bytes=32_000, reads_links=True),
+    "opencode": KnownClient(shown_bytes=16_000),
+    "qwen-cli-mcp-client": KnownClient(),
 }
-"""Seconds after which to answer clients with a known request timeout, by client name: Claude Desktop's is near 240 s
-(read), Codex's 300 s (measured), Gemini CLI's 600 s (read). Progress extends none of them."""
+"""By the name that the client declares, to which some add `-` and the name of the server.
+
+Seconds: Claude Desktop ends a request after about 240 (read), Codex after 300 (measured), Gemini CLI after 600 (read);
+progress extends none of them. Bytes of a whole result, measured: Codex shows 12,000; Copilot CLI 16,000, but only 500
+of 24,000; Qwen Code 24,000, but only 2,000 of 64,000; opencode 50,000; Gemini CLI and, see `CLAUDE_RESULT_CHARS`,
+Claude Code 97,000. `mcp`, the SDK's default name, tells nothing of the client.
+"""
+
+CLAUDE_RESULT_CHARS = 200_000
+"""Characters of a result that Claude Code is to show its model. Without it, a result of 64,000 becomes a file and a
+preview of 2,000 bytes (both measured)."""
 
 ANONYMOUS = "anonymous"
 """The owner of every run over stateless HTTP. Such clients cannot be told apart: only handles protect their runs."""
@@ -32,6 +61,9 @@ class Client:
     modern: bool
     """The client speaks 2026-07-28, in which a server cannot send requests to a client."""
     answer_after_s: float
+    shown_bytes: int
+    """See `KnownClient`."""
+    reads_links: bool
 
     @property
     def anonymous(self) -> bool:
@@ -39,16 +71,26 @@ class Client:
 
 
 def client_of(ctx: ServerRequestContext[Any], answer_after_s: float) -> Client:
-    """The client behind a request. `answer_after_s` applies to clients that are not in `KNOWN_LIMITS_S`."""
+    """The client behind a request. `answer_after_s` applies to clients whose limit is not known."""
     capabilities = ctx.session.client_capabilities
     params = ctx.session.client_params
-    name = params.client_info.name if params is not None else ""
+    known = known_client(params.client_info.name if params is not None else "")
     return Client(
         owner=_owner(ctx),
         serves=_serves(capabilities) if capabilities is not None else frozenset(),
         modern=ctx.protocol_version in MODERN_PROTOCOL_VERSIONS,
-        answer_after_s=KNOWN_LIMITS_S.get(name, answer_after_s),
+        answer_after_s=answer_after_s if known.answer_after_s is None else known.answer_after_s,
+        shown_bytes=known.shown_bytes,
+        reads_links=known.reads_links,
     )
+
+
+def known_client(name: str) -> KnownClient:
+    """Return what is known of the client that declares `name`."""
+    for known, client in KNOWN_CLIENTS.items():
+        if name == known or name.startswith(known + "-"):
+            return client
+    return KnownClient()
 
 
 def _serves(capabilities: ClientCapabilities) -> frozenset[ClientRequestKind]:

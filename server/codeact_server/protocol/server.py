@@ -19,7 +19,7 @@ from codeact_server.app import App
 from codeact_server.protocol import resources
 from codeact_server.protocol.arguments import input_schema, parse
 from codeact_server.protocol.call import CallAnswer, answer
-from codeact_server.protocol.client import client_of, owner_of
+from codeact_server.protocol.client import CLAUDE_RESULT_CHARS, client_of, owner_of
 from codeact_server.protocol.description import (
     GuestCapabilities,
     describe_execute_code,
@@ -207,7 +207,11 @@ def tool(app: App) -> types.Tool:
             open_world_hint=can.open_world or not known,
         ),
         # Read by Claude Code: load the tool at once also where tools are loaded on demand, and find it by these words.
-        _meta={"anthropic/alwaysLoad": True, "anthropic/searchHint": search_hint(catalog)},
+        _meta={
+            "anthropic/alwaysLoad": True,
+            "anthropic/searchHint": search_hint(catalog),
+            "anthropic/maxResultSizeChars": CLAUDE_RESULT_CHARS,
+        },
     )
 
 

@@ -1,15 +1,19 @@
 """One run as its client's requests see it: its output, its questions and the answers to them."""
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from run_handles import QUESTION, a_run
 from virtual_clock import on_virtual_clock, pass_time
 
 from codeact_bridges.approval.request import ApprovalChoice, NoApproval
 from codeact_bridges.errors import ToolError
-from codeact_bridges.runs.handle import MAX_CLIENT_REQUESTS, PendingQuestion, RunHandle
+from codeact_bridges.limits import Limits
+from codeact_bridges.runs.handle import MAX_CLIENT_REQUESTS, PendingQuestion, RunHandle, RunOrder
 from codeact_bridges.runs.observer import RunEvent
 from codeact_bridges.tools.port import ClientRequest, ClientRequestKind
 from codeact_bridges.values import CallProgress, CallRecord, Output, Preparing, Printed, RunResult
@@ -19,12 +23,49 @@ GUARD_S = 5
 
 async def test_output_is_handed_over_once() -> None:
     handle = a_run()
-    handle.notify(Printed("stdout", "a"))
+    handle.printed("stdout", "a")
     first = handle.read()
-    handle.notify(Printed("stdout", "b"))
+    handle.printed("stdout", "b")
 
     assert first == Output((Printed("stdout", "a"),))
-    assert handle.unread_part(Output((Printed("stdout", "ab"),))) == Output((Printed("stdout", "b"),))
+    assert handle.output() == Output((Printed("stdout", "ab"),))
+    assert handle.take_unread() == Output((Printed("stdout", "b"),))
+    assert handle.read() == Output()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.text(max_size=9), st.booleans()), max_size=20))
+async def test_reads_and_the_result_together_have_every_character_once_and_in_order(
+    steps: list[tuple[Literal["stdout", "stderr"], str, bool]],
+) -> None:
+    handle = a_run()
+    outputs: list[Output] = []
+    for stream, text, read in steps:
+        handle.printed(stream, text)
+        outputs += [handle.read()] if read else []
+    outputs.append(handle.take_unread())
+
+    handed_over = [(piece.stream, letter) for output in outputs for piece in output.pieces for letter in piece.text]
+    assert handed_over == [(stream, letter) for stream, text, _ in steps for letter in text]
+
+
+async def test_a_long_output_is_read_without_its_middle_and_what_follows_it_is_not_lost() -> None:
+    handle = a_run(limits=Limits(output_bytes=1_000))
+    lines = [f"line {number:04}\n" for number in range(1_000)]
+    handle.printed("stdout", "".join(lines))
+    read = handle.read()
+    handle.printed("stdout", "the end\n")
+
+    assert read == Output((Printed("stdout", "".join(lines[:50])),), 9_000, (Printed("stdout", "".join(lines[-50:])),))
+    assert handle.take_unread() == Output((Printed("stdout", "the end\n"),))
+
+
+@pytest.mark.parametrize(("set_by_operator", "shown"), [(None, 5_000), (2_000, 2_000)])
+async def test_what_the_operator_sets_is_shown_whatever_is_known_of_the_client(
+    set_by_operator: int | None, shown: int
+) -> None:
+    order = RunOrder(owner="me", code="", shown_bytes=5_000)
+
+    assert RunHandle(order, Limits(output_bytes=set_by_operator)).shown_bytes == shown
 
 
 async def test_every_observer_gets_every_event() -> None:

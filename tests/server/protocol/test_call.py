@@ -1,6 +1,7 @@
 """Several requests about the same run: handles, cancellation, sessions, stored results, progress."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from apps import ERAS, GUARD_S, SHOP, Era, execute, handle_in, opened, text_of, there, warmed_up
+from apps import ERAS, GUARD_S, SHOP, Era, execute, handle_in, opened, there, warmed_up
+from served import text_of
 
 from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.runs.sessions import SessionLimits
@@ -269,9 +271,8 @@ async def test_a_long_result_is_stored_and_read_by_a_later_program_and_by_the_cl
             opening.client(era) as client,
         ):
             result = await client.call_tool("execute_code", {"code": "print('y' * 2_000)\nlist(range(1_000))"})
-            links = [part for part in result.content if part.type == "resource_link"]
-            printed, value = [link.uri for link in links]
             text = text_of(result)
+            printed, value = re.findall(r'load_result\("(result://\w+)"\)', text)
             total = await execute(client, f"sum(load_result({value!r})), len(load_result({printed!r}))")
             listed = [resource.uri for resource in (await client.list_resources()).resources]
             piece = (await client.read_resource(f"{value}?offset=1&length=4")).contents[0]

@@ -216,7 +216,7 @@ async def test_the_person_sees_the_tool_its_arguments_and_the_line_of_the_call(
             failed, text = await execute(client, program)
 
     (shown,) = person.shown
-    assert (failed, text.startswith("begun")) == (False, True)
+    assert (failed, "\n[stdout]\nbegun" in text) == (False, True)
     assert shown.startswith("A program wants to call shop.drop with")
     assert "in its line 3: call_tool('shop.drop', item=item, password='[masked]')" in shown
     assert "hunter2" not in shown
@@ -398,7 +398,7 @@ async def test_an_answer_to_an_old_question_is_ignored(environment: Mapping[str,
             result = await retry(second.request_state, said("once"))
             gone = await retry(second.request_state, said("once"))
 
-    assert result.content[0].text == f'["{denied("the user said no")}", "drop: 2"]'
+    assert result.content[0].text == f'[result]\n["{denied("the user said no")}", "drop: 2"]\n'
     assert gone.is_error
     assert "there is no run" in gone.content[0].text
 

@@ -67,23 +67,23 @@ async def texts(client: Client, code: str, **arguments: Any) -> tuple[bool, list
 @pytest.mark.parametrize(
     ("program", "parts"),
     [
-        ("6 * 7", ["42"]),
-        ("'a line'", ['"a line"']),
-        ("'two\\nlines'", ["two\nlines"]),
-        ("{'a': [1, None, True, 0.5]}", ['{"a": [1, null, true, 0.5]}']),
-        ("object", ["<class 'object'>"]),
-        ("x = 1", ["(no output, and the last line has no value)"]),
-        ("", ["(no output, and the last line has no value)"]),
-        ("None", ["(no output, and the last line has no value)"]),
-        ("print('hello')", ["hello"]),
-        ("print('hello')\n7", ["hello", "[result]\n7"]),
-        ("print('ÄÖ€😀')", ["ÄÖ€😀"]),
+        ("6 * 7", ["[result]\n42\n"]),
+        ("'a line'", ['[result]\n"a line"\n']),
+        ("'two\\nlines'", ["[result]\ntwo\nlines\n"]),
+        ("{'a': [1, None, True, 0.5]}", ['[result]\n{"a": [1, null, true, 0.5]}\n']),
+        ("object", ["[result]\n<class 'object'>\n"]),
+        ("x = 1", ["(no output, and the last line has no value)\n"]),
+        ("", ["(no output, and the last line has no value)\n"]),
+        ("None", ["(no output, and the last line has no value)\n"]),
+        ("print('hello')", ["hello\n"]),
+        ("print('hello')\n7", ["hello\n", "[result]\n7\n"]),
+        ("print('ÄÖ€😀')", ["ÄÖ€😀\n"]),
         (
             "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('three')",
-            ["one\n[stderr]\ntwo\n[stdout]\nthree"],
+            ["one\n[stderr]\ntwo\n[stdout]\nthree\n"],
         ),
-        ("import sys\nprint('bye')\nsys.exit()", ["bye"]),
-        ("await call_tool_async('counter.double', n=4)", ["8"]),
+        ("import sys\nprint('bye')\nsys.exit()", ["bye\n"]),
+        ("await call_tool_async('counter.double', n=4)", ["[result]\n8\n"]),
     ],
 )
 async def test_the_result_has_the_programs_output_and_its_value(client: Client, program: str, parts: list[str]) -> None:
@@ -94,7 +94,7 @@ async def test_a_program_that_raises_is_an_error_with_its_traceback_output_and_c
     failed, parts = await texts(client, "print('before')\ncall_tool('counter.double', n=1)\n\n1 / 0")
 
     assert failed
-    assert parts[0] == "before"
+    assert parts[0] == "before\n"
     assert parts[1].startswith("[failed] Traceback")
     assert "line 4" in parts[1]
     assert "ZeroDivisionError: division by zero\n" in parts[1]
@@ -104,7 +104,7 @@ async def test_a_program_that_raises_is_an_error_with_its_traceback_output_and_c
 async def test_a_tool_that_fails_raises_in_the_program_and_is_listed_when_it_is_not_caught(client: Client) -> None:
     assert await texts(client, "try:\n    call_tool('counter.refuse')\nexcept ToolError as e:\n    'caught'") == (
         False,
-        ["(no output, and the last line has no value)"],
+        ["(no output, and the last line has no value)\n"],
     )
     failed, parts = await texts(client, "call_tool('counter.refuse')")
 
@@ -122,7 +122,7 @@ async def test_a_syntax_error_shows_the_line(client: Client) -> None:
 
 
 async def test_an_exit_code_that_is_not_zero_is_an_error(client: Client) -> None:
-    assert await texts(client, "import sys\nsys.exit(3)") == (True, ["[failed] the program ended with sys.exit(3)"])
+    assert await texts(client, "import sys\nsys.exit(3)") == (True, ["[failed] the program ended with sys.exit(3)\n"])
 
 
 async def test_a_program_that_runs_out_of_memory_is_an_error_and_the_next_one_runs(client: Client) -> None:
@@ -130,14 +130,14 @@ async def test_a_program_that_runs_out_of_memory_is_an_error_and_the_next_one_ru
 
     assert failed
     assert "MemoryError" in parts[0] or "ran out of memory" in parts[0]
-    assert await texts(client, "1") == (False, ["1"])
+    assert await texts(client, "1") == (False, ["[result]\n1\n"])
 
 
 async def test_an_endless_program_is_stopped_at_its_deadline_with_its_output(client: Client) -> None:
     failed, parts = await texts(client, "print('begun')\nwhile True: pass", timeout_s=0.3)
 
     assert failed
-    assert parts[0] == "begun"
+    assert parts[0] == "begun\n"
     assert parts[1].startswith("[failed] stopped after 0.3 s")
 
 
@@ -159,12 +159,15 @@ display(b'a,b', 'text/csv')
 
 
 @pytest.mark.parametrize("program", ["'x' * 5_000", "print('x' * 5_000)", "raise ValueError('x' * 5_000)"])
-async def test_long_output_is_cut_and_the_result_says_by_how_much(client: Client, program: str) -> None:
+async def test_long_output_loses_its_middle_and_the_result_says_how_much_and_where_it_is(
+    client: Client, program: str
+) -> None:
     _, parts = await texts(client, program)
 
-    whole = "\n".join(parts)
+    whole = "".join(parts)
     assert len(whole) < 4_000
-    assert re.search(r"3,[01]\d\d (more )?bytes .*cut", whole)
+    assert re.search(r"xxx…\n\[3,[01]\d\d bytes left out here.*\]\n…xxx", whole)
+    assert re.search(r"\[stored\] .*, 5,\d\d\d bytes: .* load_result\(", whole)
 
 
 async def test_the_results_meta_has_engine_isolation_calls_and_duration(client: Client) -> None:
@@ -213,8 +216,8 @@ async def test_a_wrong_argument_is_an_error_result_that_names_it(
 
 
 async def test_a_deadline_over_the_maximum_becomes_the_maximum_and_null_the_default(client: Client) -> None:
-    assert await texts(client, "1", timeout_s=10_000_000) == (False, ["1"])
-    assert await texts(client, "1", timeout_s=None) == (False, ["1"])
+    assert await texts(client, "1", timeout_s=10_000_000) == (False, ["[result]\n1\n"])
+    assert await texts(client, "1", timeout_s=None) == (False, ["[result]\n1\n"])
 
 
 async def test_the_schema_has_the_tools_arguments_and_no_others(client: Client) -> None:
@@ -285,7 +288,7 @@ async def test_a_run_beyond_the_waiting_limit_is_refused_with_try_again_later(
                 for _ in range(5):
                     tasks.start_soon(run, one)
 
-    assert (False, ["1"]) in ends
+    assert (False, ["[result]\n1\n"]) in ends
     refusals = [parts[0] for failed, parts in ends if failed]
     assert refusals
     assert all("try again later" in refusal for refusal in refusals)
