@@ -78,7 +78,6 @@ TESTED_ELSEWHERE = {
     "cli/tools": "tests/e2e/test_commands.py",
     "config/messages": "tests/server/config/test_load.py",
     "observability/audit_record": "tests/server/observability/test_audit_log.py",
-    "protocol/client": "tests/server/protocol",
 }
 
 
