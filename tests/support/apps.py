@@ -16,7 +16,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.types import ElicitRequestParams, ElicitResult
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
 from served import SERVERS, text_of
 
 from codeact_bridges.approval.policy import Policy
