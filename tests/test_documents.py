@@ -26,7 +26,7 @@ from codeact_server.config import document as configuration_file
 from codeact_server.config.load import load
 from codeact_server.config.model import Settings
 from codeact_server.protocol import description
-from codeact_server.transports import http
+from codeact_server.transports import http_messages, json_rpc
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {
@@ -305,7 +305,8 @@ FIXED = {
     "HTTP connections of one run at once": connections.MAX_CONNECTIONS,
     "Headers of one HTTP request": headers.MAX_HEADERS,
     "Bytes of the tool's description, whatever the number of tools": description.MAX_BYTES,
-    "Bytes of an HTTP request to codeact-mcp": http.MAX_BODY_BYTES,
+    "Bytes of an HTTP request to codeact-mcp": http_messages.MAX_BODY_BYTES,
+    "Messages in one batch of a client (MCP 2025-03-26)": json_rpc.MAX_BATCH,
     "Bytes of the configuration file": configuration_file.MAX_FILE_BYTES,
 }
 

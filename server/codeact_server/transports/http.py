@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from codeact_server.app import App
 from codeact_server.protocol.client import owner_of
+from codeact_server.transports.http_messages import MAX_BODY_BYTES, examined_messages
 from codeact_server.transports.http_sessions import SessionEnds
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ downstream servers next takes up to 2.5. Requests are cancelled at once (`Reques
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")  # for comparison only, never bound from here
-MAX_BODY_BYTES = 20 << 20
-"""Longest request body: room for the longest program with every character escaped in JSON."""
 
 
 SSE_SESSION = re.compile(rb"session_id=([0-9a-f]{32})")
@@ -197,12 +196,12 @@ def web_app(
     routes: list[Route | Mount] = [
         Route("/health", health),
         Route("/sse", sse_endpoint, methods=["GET"]),
-        Mount("/messages/", app=sse.handle_post_message),
+        Mount("/messages/", app=examined_messages(sse.handle_post_message)),
     ]
     if transport == "sse":
         return RequestGate(Starlette(routes=routes), checks)
     sessions = StreamableHTTPSessionManager(server, security_settings=checks, max_request_body_size=MAX_BODY_BYTES)
-    mcp = Route("/mcp", SessionEnds(sessions.handle_request, app.service.owner_left))
+    mcp = Route("/mcp", SessionEnds(examined_messages(sessions.handle_request), app.service.owner_left))
     return RequestGate(Starlette(routes=[mcp, *routes], lifespan=lambda _: sessions.run()), checks)
 
 
