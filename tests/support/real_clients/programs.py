@@ -13,7 +13,7 @@ VALUES = (
     Step("int", "7 * 10101", (r"\b70707\b",)),
     Step("float", "7 / 2 + 100", (r"\b103\.5\b",)),
     Step("str", "'hello ' + 'world 4711'", ("hello world 4711",)),
-    Step("bool", "1 < 2", (r'(?<![\w"])[Tt]rue\b',)),
+    Step("bool", "1 < 2", (r"\b[Tt]rue\b",)),
     Step("None", "None", (r"None|null|no value",)),
     Step("dict", "{'key ' + 'one': 7 * 101}", (r"""key one\\*["']:\s*707""",)),
     Step("only printed", "print(42 * 10101)", (r"\b424242\b",)),

@@ -162,6 +162,28 @@ def copilot(place: Place) -> Launch:
     return Launch(command, environment)
 
 
+def cline(place: Place) -> Launch:
+    provider = {"provider": "openai-compatible", "apiKey": "x", "model": "m", "baseUrl": f"{place.model_url}/v1"}
+    entry = {"settings": provider, "updatedAt": "2026-11-01T00:00:00.000Z", "tokenSource": "manual"}
+    providers = {
+        "version": 1,
+        "lastUsedProvider": "openai-compatible",
+        "modes": {},
+        "providers": {"openai-compatible": entry},
+    }
+    place.write(".cline/data/settings/providers.json", providers)
+    servers = {"codeact": place.entry(timeout=WAIT_S, autoApprove=["execute_code"])}
+    place.write(".cline/data/settings/cline_mcp_settings.json", {"mcpServers": servers})
+    command = [place.installed.command("cline"), "--json", "please go on"]  # one word alone would be a command
+    environment = {
+        "CLINE_NO_AUTO_UPDATE": "1",
+        "CLINE_SESSION_BACKEND_MODE": "local",
+        "DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    return Launch(command, environment)
+
+
 def sdk(script: str) -> Recipe:
     """A program of a few lines that uses an SDK, run by that SDK's own Python."""
 
@@ -193,6 +215,7 @@ CLIENTS = (
     RealClient("qwen", qwen, shows_images=False),
     RealClient("opencode", opencode, shows_images=False),
     RealClient("copilot", copilot, shows_images=False),
+    RealClient("cline", cline, shows_images=False),
     RealClient("openai-agents", sdk("use_openai_agents.py"), shows_images=False),
     RealClient("langchain", sdk("use_langchain.py")),
     RealClient("agent-framework", sdk("use_agent_framework.py"), shows_images=False),
