@@ -13,10 +13,13 @@ from real_clients.conversation import Conversation, Setting, converse
 from real_clients.installation import Installed, NotInstalled, installed
 from real_clients.programs import STEPS
 from real_clients.recipes import CLIENTS, RealClient
-from served import COMMAND, server
+from served import COMMAND, server, serving, until
 
 IN_SLOW = {"claude", "codex", "gemini", "langchain"}
 """These are tested with the other slow tests, as one for each kind of failure that was seen. All: `-m clients`."""
+
+START_S = 180
+"""Ends the wait for a server that does not come up."""
 
 NOT_TESTED = pytest.StashKey[list[str]]()
 
@@ -73,7 +76,16 @@ def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         },
     }
     (folder / "servers.json").write_text(json.dumps(config))
-    return Setting(STEPS, [COMMAND, "serve", "--config", str(folder / "servers.json")], environment)
+    arguments = ["--config", str(folder / "servers.json")]
+    anyio.run(start_once, arguments, {**environment, "HOME": str(folder)}, folder)
+    command = [COMMAND, "serve", "--transport", "stdio", *arguments]
+    return Setting(STEPS, command, {**environment, "HOME": str(folder)})
+
+
+async def start_once(arguments: list[str], environment: Mapping[str, str], home: Path) -> None:
+    """Let the server record its first answers: every later start gives them at once, however loaded the machine is."""
+    async with serving("stdio", arguments, environment=environment, log=home / "first.log"):
+        await until(lambda: any(home.glob(".local/state/codeact-mcp/openings/*.json")), START_S)
 
 
 def parameters() -> list[object]:
@@ -92,5 +104,5 @@ def conversation(
     client: RealClient = request.param
     folder = tmp_path_factory.mktemp(client.name)
     held = anyio.run(converse, client, install(client.name), setting, folder)
-    shutil.rmtree(folder / "home", ignore_errors=True)  # some write much
+    shutil.rmtree(folder, ignore_errors=True)  # some write much
     return held

@@ -33,7 +33,7 @@ def expect(conversation: Conversation, step: Step) -> str:
 
 
 def test_the_conversation_comes_to_its_end(conversation: Conversation) -> None:
-    assert list(conversation.results) == [step.name for step in conversation.steps], conversation.report
+    assert [step for step, results in conversation.results.items() if not results] == [], conversation.report
 
 
 @pytest.mark.parametrize("step", VALUES, ids=lambda step: step.name)

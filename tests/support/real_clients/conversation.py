@@ -1,26 +1,19 @@
-"""Runs one conversation of a real client with the scripted model, and says what there was to see.
-
-The client has a home of its own, next to no environment, and a process group that ends with the conversation; whatever
-else it starts carries a mark in its environment, by which it is found.
-"""
+"""Runs one conversation of a real client with the scripted model, and says what there was to see."""
 
 import json
-import os
-import secrets
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Any
 
 import anyio
 import anyio.abc
 from real_clients import tee
 from real_clients.dialects import ShownResult, ShownTool
-from real_clients.installation import Installed, node_folder
+from real_clients.installation import Installed
 from real_clients.model import Model, serving
+from real_clients.processes import LEAVE_S, client_process, new_mark
 from real_clients.recipes import Place, RealClient
 from real_clients.script import Step
 from served import until
@@ -28,10 +21,17 @@ from served import until
 GUARD_S = 600
 """Ends a client that hangs. A conversation takes some 20 s, and several times that on a loaded machine."""
 
-LEAVE_S = 60
-"""How long the client may take to end after the model's last word, and what it has started after it."""
 
-MARK = "CODEACT_TEST_CONVERSATION"
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all conversations share."""
+
+    steps: Sequence[Step]
+    server: Sequence[str]
+    """The command that starts the server."""
+
+    environment: Mapping[str, str]
+    """The server's, besides the client's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ class Conversation:
     results: Mapping[str, Sequence[ShownResult]]
     """The results of each step, by its name."""
 
+    requests: Sequence[str]
+    """Every request to the model, whole, as JSON."""
+
     wire: Sequence[Mapping[str, Any]]
     """The messages between client and server: `from` and `message`."""
 
@@ -60,12 +63,12 @@ class Conversation:
         """All that the model was shown of a step."""
         return "\n".join(result.text for result in self.results.get(step, ()))
 
-    def answers(self, method: str) -> list[Mapping[str, Any]]:
-        """The server's results to requests of a method, in order."""
+    def answers(self, *methods: str) -> list[Mapping[str, Any]]:
+        """The server's results to requests of these methods, in order."""
         asked = {
             line["message"]["id"]
             for line in self.wire
-            if line["from"] == "client" and line["message"].get("method") == method and "id" in line["message"]
+            if line["from"] == "client" and line["message"].get("method") in methods and "id" in line["message"]
         }
         return [
             line["message"]["result"]
@@ -74,97 +77,54 @@ class Conversation:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What all conversations share."""
-
-    steps: Sequence[Step]
-    server: Sequence[str]
-    """The command that starts the server."""
-
-    environment: Mapping[str, str]
-    """The server's, besides the client's."""
-
-
 async def converse(client: RealClient, installed: Installed, setting: Setting, folder: Path) -> Conversation:
     """Run the conversation, in an empty folder."""
-    home, work = folder / "home", folder / "work"
+    home, wire, mark = folder / "home", folder / "wire.jsonl", new_mark()
     home.mkdir()
-    work.mkdir()
-    mark = secrets.token_hex(8)
-    order = {"command": setting.server, "environment": {**setting.environment, MARK: mark}}
+    order = {"command": setting.server, "environment": {**setting.environment, **mark}}
     (folder / "server.json").write_text(json.dumps(order))
-    model = Model(setting.steps, lambda: _listed(folder / "wire.jsonl"))
-    server = [sys.executable, str(tee.__file__), str(folder)]
-    ended = _Ended()
-    left: list[str] = []
+    model = Model(setting.steps, lambda: _listed(wire))
     async with serving(model):
-        launch = client.start(Place(installed, home, model.url, server))
-        environment = _environment(home, {**launch.environment, MARK: mark})
-        with (folder / "client.log").open("wb") as log:
-            process = await anyio.open_process(
-                launch.command, stdin=DEVNULL, stdout=log, stderr=log, env=environment, cwd=work, start_new_session=True
-            )
-        try:
-            await ended.wait(process, model)
-        finally:
-            with anyio.CancelScope(shield=True):
-                left = await _end(process, mark)
-    results: dict[str, list[ShownResult]] = {}
+        launch = client.start(Place(installed, home, model.url, [sys.executable, str(tee.__file__), str(folder)]))
+        async with client_process(launch.command, home, {**launch.environment, **mark}) as started:
+            how = await _end(started.process, model)
+    results: dict[str, list[ShownResult]] = {step.name: [] for step in setting.steps}
     for turn, result in zip(model.turns(), model.results, strict=True):
-        results.setdefault(setting.steps[turn.step].name if turn.step < len(setting.steps) else "", []).append(result)
+        if turn.step < len(setting.steps):
+            results[setting.steps[turn.step].name].append(result)
     first = model.first_definition
-    (folder / "requests.json").write_text(json.dumps(model.bodies, indent=1))
+    logs = [f"--- {path.name}:\n{path.read_text(errors='replace')[-2_000:]}" for path in _logs(folder)]
     return Conversation(
         client,
         installed.version,
         setting.steps,
         first.tool if first is not None else None,
         results,
-        _messages(folder / "wire.jsonl"),
-        left,
-        "\n".join([f"{client.name} {installed.version}: {ended.how}", *_logs(folder), f"more in {folder}"]),
+        [json.dumps(body) for body in model.bodies],
+        _messages(wire),
+        started.left,
+        "\n".join([f"{client.name} {installed.version} {how}, after {len(model.bodies)} requests", *logs]),
     )
 
 
-@dataclass
-class _Ended:
-    """How a client ended."""
+async def _end(process: anyio.abc.Process, model: Model) -> str:
+    """Return how the client ended, when it has, or has had the time to."""
+    how = f"did not end within {GUARD_S} s"
+    with anyio.move_on_after(GUARD_S):
+        async with anyio.create_task_group() as tasks:
 
-    how: str = "not started"
-
-    async def wait(self, process: anyio.abc.Process, model: Model) -> None:
-        """Return when the client has ended, or has had the time to."""
-        self.how = f"did not end within {GUARD_S} s"
-        with anyio.move_on_after(GUARD_S):
-            async with anyio.create_task_group() as tasks:
-
-                async def leave() -> None:
-                    await model.finished.wait()
-                    await anyio.sleep(LEAVE_S)  # some never end by themselves
-                    self.how = "was told all, and ended by us"
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(leave)
-                await process.wait()
-                self.how = f"ended with {process.returncode}"
+            async def leave() -> None:
+                nonlocal how
+                await model.finished.wait()
+                await anyio.sleep(LEAVE_S)  # some never end by themselves
+                how = "was told all, and did not end by itself"
                 tasks.cancel_scope.cancel()
 
-
-def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of ours but where programs are."""
-    temporary = home / "tmp"
-    temporary.mkdir()
-    path = os.pathsep.join([str(node_folder()), "/usr/local/bin", "/usr/bin", "/bin"])
-    return {
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "NO_COLOR": "1",
-        "PATH": path,
-        "TERM": "xterm",
-        "TMPDIR": str(temporary),
-        **more,
-    }
+            tasks.start_soon(leave)
+            code = await process.wait()
+            how = f"ended with exit code {code}"
+            tasks.cancel_scope.cancel()
+    return how
 
 
 async def _listed(wire: Path) -> None:
@@ -178,38 +138,5 @@ def _messages(wire: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
 
 
-def _logs(folder: Path) -> list[str]:
-    return [f"--- {path.name}:\n{path.read_text(errors='replace')[-2_000:]}" for path in sorted(folder.glob("*.log"))]
-
-
-async def _end(process: anyio.abc.Process, mark: str) -> list[str]:
-    """End the client and all that it has started. Returns what did not end by itself."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is None:
-            os.killpg(process.pid, number)
-            with anyio.move_on_after(10):
-                await process.wait()
-    try:
-        await until(lambda: not _marked(mark), LEAVE_S)
-    except TimeoutError:
-        left = _marked(mark)
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        return list(left.values())
-    return []
-
-
-def _marked(mark: str) -> dict[int, str]:
-    """The processes that carry the mark in their environment, by number, with their command lines."""
-    found: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if mark.encode() in (entry / "environ").read_bytes():
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue  # it has ended, or is another user's
-    return found
+def _logs(folder: Path) -> list[Path]:
+    return [path for path in (folder / name for name in ("client.out", "client.err", "server.log")) if path.exists()]
