@@ -15,11 +15,9 @@ pytestmark = pytest.mark.clients
 
 SIGNATURES = (r"orders\.list_orders\(", r"orders\.get_order\([^)]*order_id")
 UNTRUE = re.compile(r"\buser (has |had )?(said no|declined|denied|refused|rejected|did not)", re.IGNORECASE)
-RULE = (
-    r"codeact\.policy\.rules",
-    r"""\btool\\*["']?\s*[=:]\s*\\*["']?orders\.customer_addresses""",
-    r"""\baction\\*["']?\s*[=:]\s*\\*["']?allow""",
-)
+RULE = '{"tool": "orders.customer_addresses", "action": "allow"}'
+"""As it can be pasted into the configuration, which is JSON."""
+
 MARKS = re.compile(r"""[^\s>"'](\[(?:result|failed|stored)\])""")
 
 
@@ -59,8 +57,7 @@ def test_a_value_is_shown_after_a_long_print(conversation: Conversation) -> None
 def test_every_block_begins_a_line(conversation: Conversation) -> None:
     for name, results in conversation.results.items():
         for result in results:
-            for text in result.texts:
-                assert not MARKS.search(text.replace("\\n", "\n")), f"{name}: {text}"
+            assert not MARKS.search(result.text), f"{name}: {result.text}"
 
 
 def test_blocks_end_with_a_newline_on_the_wire(conversation: Conversation) -> None:
@@ -77,7 +74,8 @@ def test_a_failure_is_shown_with_its_traceback(conversation: Conversation, step:
 def test_a_denial_is_true_and_names_the_rule(conversation: Conversation) -> None:
     text = expect(conversation, DENIED)
     assert not UNTRUE.search(text), text
-    assert [pattern for pattern in RULE if not re.search(pattern, text)] == [], text
+    assert "codeact.policy.rules" in text, text
+    assert RULE in text, text
 
 
 def test_a_picture_is_shown(conversation: Conversation) -> None:

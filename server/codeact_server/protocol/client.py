@@ -27,20 +27,21 @@ class KnownClient:
 
 KNOWN_CLIENTS: dict[str, KnownClient] = {
     "claude-ai": KnownClient(answer_after_s=220),
-    "claude-code": KnownClient(shown_bytes=32_000),
+    "claude-code": KnownClient(answer_after_s=570, shown_bytes=32_000),
     "codex-mcp-client": KnownClient(answer_after_s=280, shown_bytes=5_000),
-    "copilot-cli": KnownClient(shown_bytes=6_000),
+    "copilot-cli": KnownClient(answer_after_s=165, shown_bytes=6_000),
     "gemini-cli-mcp-client": KnownClient(answer_after_s=570, shown_bytes=32_000),
     "mcp-inspector": KnownClient(shown_bytes=32_000, reads_links=True),
-    "opencode": KnownClient(shown_bytes=16_000),
-    "qwen-cli-mcp-client": KnownClient(),
+    "opencode": KnownClient(answer_after_s=50, shown_bytes=16_000),
+    "qwen-cli-mcp-client": KnownClient(answer_after_s=280),
 }
 """By the name that the client declares, to which some add `-` and the name of the server.
 
-Seconds: Claude Desktop ends a request after about 240 (read), Codex after 300 (measured), Gemini CLI after 600 (read);
-progress extends none of them. Bytes of a whole result, measured: Codex shows 12,000; Copilot CLI 16,000, but only 500
-of 24,000; Qwen Code 24,000, but only 2,000 of 64,000; opencode 50,000; Gemini CLI and, see `CLAUDE_RESULT_CHARS`,
-Claude Code 97,000. `mcp`, the SDK's default name, tells nothing of the client.
+Seconds after which a silent request is ended: Claude Desktop about 240 (read), Codex 300, Gemini CLI 600 (read),
+opencode 60, Copilot CLI 180, Qwen Code 300; Claude Code still waited after 660 (measured). Progress extends those of
+opencode, Copilot CLI and, to 600, Qwen Code. Bytes of a whole result, measured: Codex shows 12,000; Copilot CLI
+16,000, but only 500 of 24,000; Qwen Code 24,000, but only 2,000 of 64,000; opencode 50,000; Gemini CLI and, see
+`CLAUDE_RESULT_CHARS`, Claude Code 97,000. `mcp`, the SDK's default name, tells nothing of the client.
 """
 
 CLAUDE_RESULT_CHARS = 200_000

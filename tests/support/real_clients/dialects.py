@@ -38,7 +38,8 @@ class ShownResult:
 
     @property
     def text(self) -> str:
-        return "\n".join(self.texts)
+        """All texts; plain where a client passes them on as JSON."""
+        return re.sub(r"\\([\"\\n])", lambda found: found[1].replace("n", "\n"), "\n".join(self.texts))
 
 
 @dataclass(frozen=True, slots=True)

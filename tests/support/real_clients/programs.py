@@ -15,7 +15,7 @@ VALUES = (
     Step("str", "'hello ' + 'world 4711'", ("hello world 4711",)),
     Step("bool", "1 < 2", (r"\b[Tt]rue\b",)),
     Step("None", "None", (r"None|null|no value",)),
-    Step("dict", "{'key ' + 'one': 7 * 101}", (r"""key one\\*["']:\s*707""",)),
+    Step("dict", "{'key ' + 'one': 7 * 101}", (r"""key one["']:\s*707""",)),
     Step("only printed", "print(42 * 10101)", (r"\b424242\b",)),
     Step(
         "printed, and a value", "print('shown ' + 'first')\n[n * 103 for n in (5, 6)]", ("shown first", r"515,\s*618")

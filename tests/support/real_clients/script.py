@@ -12,8 +12,8 @@ TOOL = "execute_code"
 MAX_TURNS = 30
 """For one step. A run that has not ended by then never does."""
 
-_HANDLE = re.compile(r'\brun=\\*"([^"\\]+)')
-"""As the answer of a run that goes on says how to wait for it; within JSON too."""
+_HANDLE = re.compile(r'\brun="([^"]+)"')
+"""As the answer of a run that goes on says how to wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
