@@ -1,15 +1,14 @@
 """The example configurations are what they say they are, and their servers start."""
 
-import json
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from clients_files import PARSERS
 from mcp import Client, StdioServerParameters
 
 from codeact_bridges.tools.spec import StdioServer
@@ -23,12 +22,40 @@ CLIENTS = {
     "vscode.mcp.json": "servers",
     "codex.config.toml": "mcp_servers",
     "gemini_cli.settings.json": "mcpServers",
+    "qwen_code.settings.json": "mcpServers",
+    "opencode.json": "mcp",
+    "copilot_cli.mcp-config.json": "mcpServers",
+    "cline_mcp_settings.json": "mcpServers",
+    "windsurf.mcp_config.json": "mcpServers",
+    "lm_studio.mcp.json": "mcpServers",
+    "zed.settings.json": "context_servers",
+    "goose.config.yaml": "extensions",
 }
+UNREADABLE = {"opencode.json", "goose.config.yaml"}
+"""Files whose servers `--config` does not read."""
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "claude_code.mcp.json": {"alwaysLoad": True},
+    "codex.config.toml": {"required": True, "startup_timeout_sec": 60, "tool_timeout_sec": 300},
+    "gemini_cli.settings.json": {"timeout": 600_000},
+    "qwen_code.settings.json": {"alwaysLoadTools": True, "timeout": 600_000},
+    "opencode.json": {"type": "local"},
+    "copilot_cli.mcp-config.json": {"type": "local", "tools": ["*"]},
+    "cline_mcp_settings.json": {"timeout": 600},
+    "goose.config.yaml": {"enabled": True, "type": "stdio", "timeout": 600},
+}
+"""What a client needs besides the command: the tool in its first request, and enough time."""
 
 
 def parsed(file: Path) -> dict[str, Any]:
-    text = file.read_text(encoding="utf-8")
-    return tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    found: dict[str, Any] = PARSERS[file.suffix[1:]](file.read_text(encoding="utf-8"))
+    return found
+
+
+def command_of(entry: dict[str, Any]) -> list[str]:
+    """The command line, in each client's spelling."""
+    command = entry["cmd"] if "cmd" in entry else entry["command"]
+    return [command, *entry["args"]] if isinstance(command, str) else command
 
 
 def test_every_client_has_its_entry() -> None:
@@ -42,12 +69,19 @@ def test_a_clients_entry_starts_us_with_a_configuration_in_the_clients_own_diale
     assert list(file) == [section]
     assert list(file[section]) == ["codeact"]
     entry = file[section]["codeact"]
-    assert entry["command"] == "codeact-mcp"
-    assert entry["args"][:2] == ["serve", "--config"]
-    assert "~/.config/codeact-mcp/codeact.toml" in entry["args"][2].replace("${userHome}", "~")
+    command, serve, option, config = command_of(entry)
+    assert [command, serve, option] == ["codeact-mcp", "serve", "--config"]
+    assert "~/.config/codeact-mcp/codeact.toml" in config.replace("${userHome}", "~")
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize(("name", "settings"), SETTINGS.items())
+def test_a_clients_entry_has_what_the_client_needs(name: str, settings: dict[str, Any]) -> None:
+    entry = parsed(EXAMPLES / "clients" / name)[CLIENTS[name]]["codeact"]
+
+    assert {key: entry.get(key) for key in settings} == settings
+
+
+@pytest.mark.parametrize("name", sorted(CLIENTS.keys() - UNREADABLE))
 def test_given_a_clients_file_itself_we_leave_ourselves_out(name: str) -> None:
     config = load(EXAMPLES / "clients" / name, {})
 
