@@ -19,7 +19,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 from served import COMMAND, Commands, server
 
-from codeact_server.front.opening import HANDSHAKE_VERSIONS, MODERN_VERSIONS, VERSION_KEY
+from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS, VERSION_KEY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, the first answers wait for the SDK")
 GUARD_S = 60
@@ -139,7 +139,8 @@ def beginning(version: str) -> list[Message]:
     """How a client of that version begins."""
     call: Message = {"name": "execute_code", "arguments": {"code": PROGRAM}}
     if version not in MODERN_VERSIONS:
-        return [*hello(version), request(2, "tools/list"), request(3, "ping"), request(4, "tools/call", **call)]
+        lists = [request(10 + number, method) for number, method in enumerate(LISTS)]
+        return [*hello(version), request(3, "ping"), *lists, request(4, "tools/call", **call)]
     about = {
         VERSION_KEY: version,
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
@@ -147,7 +148,7 @@ def beginning(version: str) -> list[Message]:
     }
     return [
         request(1, "server/discover", _meta=about),
-        request(2, "tools/list", _meta=about),
+        *(request(10 + number, method, _meta=about) for number, method in enumerate(LISTS)),
         request(4, "tools/call", **call, _meta=about),
     ]
 

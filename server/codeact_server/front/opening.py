@@ -25,6 +25,9 @@ HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS = ("2026-07-28",)
 """Protocol versions that begin with any request, which names its version itself."""
 
+LISTS = ("tools/list", "resources/list", "resources/templates/list")
+"""What clients list before they show their model any tool: Claude Code waits for all of them."""
+
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
 READ_BYTES = 1 << 16
@@ -145,7 +148,7 @@ class Opening:
             return None  # no version, or two: refused in the SDK's own words
         if method == "ping" and named is None:
             return {}
-        covered = method in ("server/discover", "tools/list") and params.get("cursor") is None
+        covered = method in ("server/discover", *LISTS) and params.get("cursor") is None
         return self._answers.get(f"{method} {version}") if covered else None
 
     def _initialized(self, params: dict[str, Any]) -> Mapping[str, Any] | None:

@@ -10,7 +10,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
 
 from codeact_server.app import App
-from codeact_server.front.opening import HANDSHAKE_VERSIONS, MODERN_VERSIONS, VERSION_KEY
+from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS, VERSION_KEY
 from codeact_server.front.recording import Answers, Recording
 
 log = logging.getLogger(__name__)
@@ -47,15 +47,18 @@ async def record_answers(app: App, server: Server[Any], recording: Recording) ->
 
 
 async def first_answers(server: Server[Any]) -> Answers:
-    """Return the results of the requests with which a client begins, in every protocol version."""
+    """Return the results of the requests with which a new process's client begins, in every protocol version."""
     answers: dict[str, dict[str, Any]] = {}
     for version in (*HANDSHAKE_VERSIONS, "other"):
         hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": _CLIENT}
-        answers |= await _asked(server, version, {"initialize": hello, "tools/list": {}})
-    del answers["tools/list other"]
+        lists = LISTS if version != "other" else ()
+        answers |= await _asked(server, version, {"initialize": hello, **{method: {} for method in lists}})
     for version in MODERN_VERSIONS:
         about: dict[str, Any] = {VERSION_KEY: version, CLIENT_KEY: _CLIENT, CAPABILITIES_KEY: {}}
-        answers |= await _asked(server, version, {"server/discover": {"_meta": about}, "tools/list": {"_meta": about}})
+        methods = ("server/discover", *LISTS)
+        answers |= await _asked(server, version, {method: {"_meta": about} for method in methods})
+    for version in (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS):
+        answers[f"resources/list {version}"]["resources"] = []  # a new process has stored no results
     return answers
 
 

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from apps import Opened, opened
 
-from codeact_server.front.opening import HANDSHAKE_VERSIONS, MODERN_VERSIONS
+from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS
 from codeact_server.front.recording import Recording
 from codeact_server.protocol.recorder import first_answers, record_answers
 
@@ -28,13 +28,23 @@ async def test_there_is_an_answer_for_every_version(shop: Opened) -> None:
 
     assert set(answers) == {
         *(f"initialize {version}" for version in (*HANDSHAKE_VERSIONS, "other")),
-        *(f"tools/list {version}" for version in (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS)),
+        *(f"{method} {version}" for version in (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS) for method in LISTS),
         *(f"server/discover {version}" for version in MODERN_VERSIONS),
     }
     for version in HANDSHAKE_VERSIONS:
         assert answers[f"initialize {version}"]["protocolVersion"] == version
         assert "shop.look(" in answers[f"tools/list {version}"]["tools"][0]["description"]
     assert answers["initialize other"]["protocolVersion"] == HANDSHAKE_VERSIONS[-1]
+
+
+async def test_results_of_this_process_are_not_recorded_for_the_next(shop: Opened) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with shop.client("legacy") as client:
+            await client.call_tool("execute_code", {"code": "save_result('stored')"})
+        answers = await first_answers(shop.server)
+
+    for version in (*HANDSHAKE_VERSIONS, *MODERN_VERSIONS):
+        assert answers[f"resources/list {version}"]["resources"] == []
 
 
 async def test_the_recording_follows_the_tools(shop: Opened, tmp_path: Path) -> None:
