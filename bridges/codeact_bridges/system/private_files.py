@@ -6,8 +6,9 @@ Imports little: `codeact_server.front` reads such a file before anything else of
 import os
 import stat
 from contextlib import suppress
+from typing import TypeAlias
 
-StrPath = str | os.PathLike[str]
+StrPath: TypeAlias = "str | os.PathLike[str]"
 
 
 def read_small(path: StrPath, max_bytes: int) -> str | None:
@@ -28,7 +29,7 @@ def read_small(path: StrPath, max_bytes: int) -> str | None:
 
 def write_private(path: StrPath, text: str) -> None:
     """Replace the file at `path` with `text` atomically, readable by its owner only."""
-    folder, name = os.path.split(os.fspath(path))
+    folder, name = os.path.split(str(path))
     os.makedirs(folder, exist_ok=True, mode=0o700)
     draft = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -258,11 +258,10 @@ async def test_every_handshake_version_has_the_instructions(app: App, version: s
         ):
             tasks.start_soon(server.run, *theirs, server.create_initialization_options())
             answer = await session.send_request(types.InitializeRequest(params=params), types.InitializeResult)
+            assert answer.protocol_version == version
+            assert answer.instructions is not None
+            assert "calls the tools of the MCP server counter. " in answer.instructions
             tasks.cancel_scope.cancel()
-
-    assert answer.protocol_version == version
-    assert answer.instructions is not None
-    assert "calls the tools of the MCP server counter. " in answer.instructions
 
 
 async def test_an_unknown_tool_is_a_protocol_error(client: Client) -> None:
