@@ -37,8 +37,8 @@ class SessionEnds:
         if session_id is None or headers.get("mcp-protocol-version") in MODERN_PROTOCOL_VERSIONS:
             await self._app(scope, receive, send)
         elif scope["method"] == "DELETE":
-            await self._stop_runs(session_id)
             try:
+                await self._stop_runs(session_id)
                 await self._app(scope, receive, send)
             finally:
                 self._ending.discard(session_id)

@@ -18,6 +18,10 @@ BATCH_VERSION: Final = "2025-03-26"
 MAX_BATCH = 100
 """Messages in one batch. Clients send a handful; each request is answered at once with all others."""
 
+HALF_A_PAIR: Final = (
+    r". A string has half of a surrogate pair (\ud800 to \udfff) and is no text: send the whole character"
+)
+
 Message: TypeAlias = dict[str, Any]
 
 
@@ -37,7 +41,9 @@ def examine(text: str | bytes, *, batches: bool) -> Examined:
     try:
         found = from_json(text)
     except ValueError as exc:
-        return Examined(refusals=[refusal(PARSE_ERROR, f"Parse error: {exc}", _id_in_broken(text))])
+        request_id = _id_in_broken(text)
+        more = HALF_A_PAIR if request_id is not None and "hex escape" in str(exc) else ""
+        return Examined(refusals=[refusal(PARSE_ERROR, f"Parse error: {exc}{more}", request_id)])
     if not isinstance(found, list):
         return _examined_alone(found)
     members = cast("list[object]", found)

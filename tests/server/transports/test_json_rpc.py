@@ -97,6 +97,14 @@ def test_what_is_no_json_is_a_parse_error_by_its_id_if_that_can_be_read(text: st
     assert refused(examine(text, batches=True)) == [(request_id, PARSE_ERROR)]
 
 
+@pytest.mark.parametrize("half", ["\ud83d", "\ud83d!"])
+def test_a_program_with_half_of_a_surrogate_pair_is_refused_in_words(half: str) -> None:
+    found = examined(PING | {"params": {"code": f"print('{half}')"}})
+
+    assert refused(found) == [(1, PARSE_ERROR)]
+    assert "half of a surrogate pair" in found.refusals[0].error.message
+
+
 def test_of_a_batch_each_message_is_passed_on_and_each_other_thing_refused() -> None:
     initialize = {"jsonrpc": "2.0", "id": 4, "method": "initialize"}
     found = examined(
