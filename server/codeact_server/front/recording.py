@@ -1,7 +1,7 @@
 """The answers that this server last gave to a client's first requests, in a file that only its owner can read.
 
-They belong to one command line, configuration and version. A file that is damaged, or written for anything else, is
-ignored.
+They belong to one command line, configuration and state of our code. A file that is damaged, or written for anything
+else, is ignored.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import codeact_bridges
 from codeact_bridges.system.private_files import keep_newest, read_small, write_private
 
 Answers: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -74,7 +75,7 @@ class Recording:
 
 def _identity(arguments: Sequence[str], environ: Mapping[str, str]) -> list[bytes]:
     """Everything on which the answers depend, as far as it can be known before the configuration is parsed."""
-    parts = [_installed_version().encode(), *(os.fsencode(word) for word in arguments)]
+    parts = [_code(), *(os.fsencode(word) for word in arguments)]
     for place, word in enumerate(arguments):
         if word == "--":
             parts.append(os.fsencode(os.getcwd()))  # a command's relative paths start here
@@ -97,17 +98,20 @@ def _configuration(path: str, environ: Mapping[str, str]) -> list[bytes]:
     return [os.fsencode(os.path.abspath(path)), text, *variables]
 
 
-def _installed_version() -> str:
-    """The name of our distribution's folder, which has the version. `importlib.metadata` takes 20 ms to import."""
-    for folder in sys.path:
-        try:
-            with os.scandir(folder or ".") as entries:
-                for entry in entries:
-                    if entry.name.startswith("codeact_mcp-"):
-                        return entry.name
-        except OSError:
-            continue
-    return ""
+def _code() -> bytes:
+    """The state of our own code. The version alone does not change with each commit that somebody installs."""
+    front = os.path.dirname(os.path.abspath(__file__))
+    waiting = [os.path.dirname(front), os.path.dirname(os.path.abspath(codeact_bridges.__file__))]
+    files: list[str] = []
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                elif entry.name.endswith(".py"):
+                    found = entry.stat()
+                    files.append(f"{entry.path} {found.st_mtime_ns} {found.st_size}")
+    return os.fsencode("\n".join(sorted(files)))
 
 
 def _state_folder(environ: Mapping[str, str]) -> str:

@@ -3,12 +3,16 @@
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+import codeact_bridges
+import codeact_server
 from codeact_server.front.recording import MAX_FILES, Answers, Recording
 
 ANSWERS: Answers = {
@@ -87,6 +91,26 @@ def test_a_command_belongs_to_the_folder_it_starts_in(tmp_path: Path, monkeypatc
     here = recording(tmp_path, "--", "python", "server.py").path
     monkeypatch.chdir(tmp_path)
     assert recording(tmp_path, "--", "python", "server.py").path != here
+
+
+def test_each_state_of_our_code_has_its_own(tmp_path: Path) -> None:
+    for package in (codeact_server, codeact_bridges):
+        source = Path(package.__path__[0])
+        shutil.copytree(
+            source, tmp_path / source.name, ignore=lambda _, names: [name for name in names if name == "built"]
+        )
+    changed = tmp_path / "codeact_server" / "protocol" / "description.py"
+    code = "from codeact_server.front.recording import Recording; print(Recording.of(['serve'], {}).path)"
+
+    def path() -> str:
+        environment = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    before = path()
+    assert path() == before
+    changed.write_text(changed.read_text() + "#")
+    assert path() != before
 
 
 def test_a_configuration_that_cannot_be_read_has_none(tmp_path: Path) -> None:
