@@ -152,10 +152,12 @@ async def stop(served: Served, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ENDINGS, ids="-".join)
-async def test_it_ends_in_time_in_the_middle_of_a_run_and_leaves_no_process(
-    how: tuple[Transport, str], commands: Commands, config: str, tmp_path: Path
+async def test_it_ends_in_time_in_the_middle_of_a_run_records_it_and_leaves_no_process(
+    how: tuple[Transport, str], commands: Commands, tmp_path: Path
 ) -> None:
     transport, ending = how
+    audit = tmp_path / "audit.jsonl"
+    config = commands.config({"marker": server("marker.py")}, audit={"path": str(audit)})
     with anyio.fail_after(30):
         async with (
             commands.serving(transport, "--config", config) as served,
@@ -166,6 +168,9 @@ async def test_it_ends_in_time_in_the_middle_of_a_run_and_leaves_no_process(
             await stop(served, ending)
             assert await served.ended() == 0
             assert not [seen for seen in below if seen.is_there]
+    (record,) = audit.read_text().splitlines()
+    assert json.loads(record)["outcome"] == "cancelled"
+    assert [call["tool"] for call in json.loads(record)["calls"]] == ["marker.mark"]
 
 
 @pytest.mark.parametrize("how", ENDINGS, ids="-".join)

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from apps import GUARD_S, Opened, Person, RawClient, execute, handle_in, opened, over_http, there, warmed_up
+from apps import Opened, Person, RawClient, execute, handle_in, opened, over_http, there, warmed_up
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -20,6 +20,7 @@ from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_server.observability.audit_log import AuditSettings
 
+GUARD_S = 60
 STOPPED = "[failed] stopped: the client ended its session"
 HANG = "print('begun')\ncall_tool('shop.buy', item=1)\ncall_tool('shop.hang', path={!r})"
 
@@ -82,9 +83,8 @@ async def test_clients_that_have_gone_leave_room_for_all_that_come_later(served:
         assert len(app.sessions) == 0
     for transport in ("http", "sse"):
         for era in ("legacy", "auto"):
-            for _ in range(3):
-                async with served.client(transport, era) as later:
-                    assert "started empty" in (await execute(later, "a = 1", session="s"))[1]
+            async with served.client(transport, era) as later:
+                assert "started empty" in (await execute(later, "a = 1", session="s"))[1]
 
 
 async def test_a_client_of_which_nothing_tells_that_it_has_gone_makes_room_too(served: Over) -> None:
