@@ -83,7 +83,7 @@ async def test_a_long_run_in_a_session_answers_with_a_handle_and_is_stopped_by_i
             await execute(client, "a = 1", session="s")
             path = str(tmp_path / "mark")
             failed, text = await execute(client, f"print(a)\ncall_tool('shop.hang', path={path!r})", session="s")
-            assert (failed, text.startswith("1\n[still running")) == (False, True)
+            assert (failed, text.startswith("[stdout]\n1\n[still running")) == (False, True)
             failed, text = await execute(client, run=handle_in(text), cancel=True)
             await until((tmp_path / "mark.cancelled").exists)
             after = await execute(client, "a", session="s")
