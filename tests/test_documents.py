@@ -25,7 +25,7 @@ from codeact_server.cli.commands import cli
 from codeact_server.config import document as configuration_file
 from codeact_server.config.load import load
 from codeact_server.config.model import Settings
-from codeact_server.protocol import description
+from codeact_server.protocol import client, description
 from codeact_server.transports import http_messages, json_rpc
 
 ROOT = Path(__file__).parents[1]
@@ -324,6 +324,13 @@ def test_every_fixed_limit_in_its_table_is_the_one_that_holds() -> None:
         if value != "value"
     }
     assert found == FIXED
+
+
+def test_the_table_of_what_clients_show_has_the_numbers_that_hold() -> None:
+    cells = [row[1] for row in rows("server/clients.md") if len(row) == 3]
+    written = {int(cell.removesuffix(" kB")) * 1_000 for cell in cells if re.fullmatch(r"\d+ kB", cell)}
+    known = [client.KnownClient(), *client.KNOWN_CLIENTS.values()]
+    assert written == {each.shown_bytes for each in known}
 
 
 def test_every_module_that_is_absent_stands_in_the_table_of_absent_modules() -> None:

@@ -16,7 +16,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, Implementation
 from served import SERVERS, text_of
 
 from codeact_bridges.approval.policy import Policy
@@ -45,8 +45,10 @@ class Opened:
         """From now on, answer with a handle after that time."""
         self.app.config = replace(self.app.config, answer_after_s=seconds)
 
-    def client(self, era: Era, person: "Person | None" = None) -> Client:
-        return Client(self.server, mode=era, elicitation_callback=person and person.__call__)
+    def client(self, era: Era, person: "Person | None" = None, *, name: str = "mcp") -> Client:
+        """A client that declares `name`."""
+        who = Implementation(name=name, version="1")
+        return Client(self.server, mode=era, client_info=who, elicitation_callback=person and person.__call__)
 
 
 @asynccontextmanager

@@ -286,6 +286,55 @@ async def test_a_long_result_is_stored_and_read_by_a_later_program_and_by_the_cl
     assert loaded == (False, "1")
 
 
+@pytest.mark.parametrize(
+    ("era", "name", "limits", "shown"),
+    [
+        ("auto", "mcp", {}, 8_000),
+        ("auto", "codex-mcp-client", {}, 5_000),
+        ("legacy", "opencode", {}, 16_000),
+        ("legacy", "opencode", {"output_bytes": 2_000}, 2_000),
+    ],
+)
+async def test_a_client_gets_as_much_as_it_shows_unless_the_operator_says_how_much(
+    environment: Mapping[str, str], era: Era, name: str, limits: dict[str, int], shown: int
+) -> None:
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, limits=limits) as opening, opening.client(era, name=name) as client:
+            _, text = await execute(client, "print('p' * 99_999)\n'v' * 99_998")
+
+    letters = {letter: sum(map(len, re.findall(letter + "{9,}", text))) for letter in "pv"}
+    assert letters == {"p": shown - 1, "v": shown - 2}, "a line end is printed, and JSON has two quotes"
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_a_handles_answer_leaves_out_is_stored_with_the_result(
+    environment: Mapping[str, str], era: Era, tmp_path: Path
+) -> None:
+    program = f"""
+for number in range(5_000):
+    print("line", number)
+call_tool("shop.hang", path={str(tmp_path / "mark")!r})
+"""
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment) as opening, opening.client(era) as client:
+            await warmed_up(client)
+            opening.answer_after(0)
+            _, text = await execute(client, program)
+            handle = handle_in(text)
+            await there(tmp_path / "mark")
+            _, long = await execute(client, run=handle)
+            opening.answer_after(60)
+            _, last = await execute(client, run=handle, cancel=True)
+            uri = re.findall(r'load_result\("(result://\w+)"\)', last)[0]
+            lines = await execute(client, f"load_result({uri!r}).splitlines()[::4_999]")
+
+    assert long.startswith("[still running; 0 tool calls so far] Call execute_code(run=")
+    assert "bytes left out here; the result of the run will say how to read them]\n" in long
+    assert long.endswith("\nline 4998\nline 4999")
+    assert "line 49" not in last
+    assert lines == (False, '["line 0", "line 4999"]')
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_progress_counts_up_and_says_what_the_program_does(
     environment: Mapping[str, str], era: Era, tmp_path: Path

@@ -19,6 +19,7 @@ from codeact_bridges.limits import Limits
 from codeact_bridges.tools.spec import MemoryServer
 from codeact_server.app import App, open_app
 from codeact_server.config.model import Config
+from codeact_server.protocol.client import KNOWN_CLIENTS
 from codeact_server.protocol.results import META_KEY
 from codeact_server.protocol.server import open_server
 
@@ -234,6 +235,7 @@ async def test_the_tool_is_always_loaded_and_found_by_its_servers_and_their_tool
 
     assert tool.meta is not None
     assert tool.meta["anthropic/alwaysLoad"] is True
+    assert tool.meta["anthropic/maxResultSizeChars"] >= 5 * KNOWN_CLIENTS["claude-code"].shown_bytes
     assert tool.meta["anthropic/searchHint"] == "counter double refuse"
 
 
