@@ -62,7 +62,7 @@ def test_every_block_begins_a_line(conversation: Conversation) -> None:
 
 def test_blocks_end_with_a_newline_on_the_wire(conversation: Conversation) -> None:
     for answer in conversation.answers("tools/call"):
-        for block in answer["content"]:
+        for block in answer.get("content", ()):  # 2026-07-28 may ask something first
             assert block["type"] != "text" or block["text"].endswith("\n"), block
 
 

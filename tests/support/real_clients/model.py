@@ -126,7 +126,7 @@ def definition_in(view: View) -> Definition | None:
             return Definition(tool)
     if ChatCompletions.PASSES_ON in {tool.name for tool in view.tools}:
         for result in view.results:
-            for found in _objects_in(result.text):
+            for found in _objects_in("\n".join(result.texts)):
                 if str(found.get("name", "")).endswith(TOOL):
                     tool = ShownTool(found["name"], found.get("description", ""), found)
                     return Definition(tool, ChatCompletions.PASSES_ON)
