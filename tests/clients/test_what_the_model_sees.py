@@ -4,6 +4,7 @@ See `tests/support/real_clients`: one conversation for each client, with one pro
 shows what stood in the request.
 """
 
+import json
 import re
 
 import pytest
@@ -43,6 +44,13 @@ def test_the_first_definition_has_the_signatures(conversation: Conversation) -> 
     assert conversation.definition is not None, conversation.report
     description = conversation.definition.description
     assert [pattern for pattern in SIGNATURES if not re.search(pattern, description)] == [], description
+
+
+def test_the_instructions_are_in_the_prompt(conversation: Conversation) -> None:
+    sent = conversation.answers("initialize", "server/discover")[0]["instructions"]
+    assert "orders" in sent
+    begins = json.dumps(sent)[1:80]
+    assert any(begins in request for request in conversation.requests) == conversation.client.shows_instructions
 
 
 def test_the_first_list_of_tools_says_that_they_only_read(conversation: Conversation) -> None:

@@ -205,7 +205,10 @@ class RealClient:
     name: str
     start: Recipe
     shows_images: bool = True
-    """It passes images on to the model."""
+    """It passes images on to the model as such."""
+
+    shows_instructions: bool = True
+    """It puts the server's `instructions` into the prompt."""
 
 
 CLIENTS = (
@@ -214,9 +217,9 @@ CLIENTS = (
     RealClient("gemini", gemini),
     RealClient("qwen", qwen, shows_images=False),
     RealClient("opencode", opencode, shows_images=False),
-    RealClient("copilot", copilot, shows_images=False),
-    RealClient("cline", cline, shows_images=False),
-    RealClient("openai-agents", sdk("use_openai_agents.py"), shows_images=False),
-    RealClient("langchain", sdk("use_langchain.py")),
-    RealClient("agent-framework", sdk("use_agent_framework.py"), shows_images=False),
+    RealClient("copilot", copilot, shows_images=False, shows_instructions=False),
+    RealClient("cline", cline, shows_images=False, shows_instructions=False),
+    RealClient("openai-agents", sdk("use_openai_agents.py"), shows_images=False, shows_instructions=False),
+    RealClient("langchain", sdk("use_langchain.py"), shows_instructions=False),
+    RealClient("agent-framework", sdk("use_agent_framework.py"), shows_images=False, shows_instructions=False),
 )
