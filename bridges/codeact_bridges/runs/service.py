@@ -120,7 +120,7 @@ class RunService:
             yield self._pool, replace(self._bridges, configured=(*self._bridges.configured, results))
             return
         owner = _session_owner(order.owner, order.session, shared=not order.remember_grants)
-        async with self._sessions.use(owner, order.session, reset=order.reset) as session:
+        async with self._sessions.use(owner, order.session, reset=order.reset, group=order.owner) as session:
             yield session, replace(self._bridges, configured=(*session.bridges(), results))
 
     def _grants_of(self, owner: str) -> Grants:

@@ -51,6 +51,8 @@ class InterpreterSession:
     owner: str
     name: str
     used_at: float
+    group: str
+    """Whose idle sessions make room first: its client's, or those of all clients that cannot be told apart."""
     in_use: anyio.Lock = field(default_factory=anyio.Lock)
     """Held by the one program that may run at a time."""
     ready: anyio.Event = field(default_factory=anyio.Event)
@@ -157,8 +159,11 @@ class Sessions:
         return (owner, name) in self._sessions or (owner, name) in self._lost
 
     @asynccontextmanager
-    async def use(self, owner: str, name: str, *, reset: bool) -> AsyncGenerator[InterpreterSession]:
-        """Provide the session for one program. It begins if there was none, or if `reset`.
+    async def use(
+        self, owner: str, name: str, *, reset: bool, group: str | None = None
+    ) -> AsyncGenerator[InterpreterSession]:
+        """Provide the session for one program. It begins if there was none, or if `reset`. `group` is by default the
+        owner (see `InterpreterSession.group`).
 
         Raises:
             SessionLost: the session was lost; `reset` begins a new one.
@@ -172,7 +177,7 @@ class Sessions:
                 old.lose("it was reset")
         elif key in self._lost:
             raise SessionLost(name, self._lost[key])
-        session = self._sessions.get(key) or self._begin(owner, name)
+        session = self._sessions.get(key) or self._begin(owner, name, group or owner)
         async with session.in_use:
             await session.ready.wait()
             try:
@@ -200,16 +205,16 @@ class Sessions:
                 session.lose(f"it was not used for {self._limits.idle_s:g} s (setting codeact.sessions.idle_s)")
                 self._forget(session)
 
-    def _begin(self, owner: str, name: str) -> InterpreterSession:
+    def _begin(self, owner: str, name: str, group: str) -> InterpreterSession:
         if len(self._sessions) >= self._limits.max:
-            self._make_room(owner)
-        session = InterpreterSession(owner, name, anyio.current_time())
+            self._make_room(group)
+        session = InterpreterSession(owner, name, anyio.current_time(), group)
         self._sessions[owner, name] = session
         self._tasks.start_soon(self._run, session)
         return session
 
-    def _make_room(self, owner: str) -> None:
-        """End an idle session: the one that `owner` has not used for longest, or else any client's.
+    def _make_room(self, group: str) -> None:
+        """End an idle session: the one of `group` that was not used for longest, or else any client's.
 
         So a client that has sessions pays for its next one itself, and takes no more than one place from others.
 
@@ -220,7 +225,7 @@ class Sessions:
         idle = sorted(
             (each for each in self._sessions.values() if not each.in_use.locked()), key=lambda each: each.used_at
         )
-        own = [each for each in idle if each.owner == owner]
+        own = [each for each in idle if each.group == group]
         for session in (own or idle)[:1]:
             session.lose(f"it made room for a newer session ({setting})")
             self._forget(session)

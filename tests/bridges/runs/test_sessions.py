@@ -194,6 +194,18 @@ async def test_a_client_with_sessions_makes_room_for_its_next_one_itself(launche
         assert (await use(sessions, "me", "e"))[1] == "went on"
 
 
+async def test_clients_that_cannot_be_told_apart_make_room_for_each_other(launcher: Launcher) -> None:
+    """One that begins a session under a new name again and again would otherwise end everybody else's."""
+    async with opened(launcher, most=3) as sessions:
+        await use(sessions, "me")
+        await use(sessions, "you")
+        for n in range(5):
+            async with sessions.use(f"anonymous {n}", str(n), reset=False, group="anonymous"):
+                pass
+        assert (await use(sessions, "me"))[1] == "went on"
+        assert (await use(sessions, "you"))[1] == "went on"
+
+
 async def test_only_when_all_sessions_are_in_use_is_a_program_refused(launcher: Launcher) -> None:
     async with (
         opened(launcher, most=2) as sessions,

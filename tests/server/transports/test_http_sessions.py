@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from codeact_bridges.runs.handle import RunHandle
 from codeact_bridges.sandbox.pool import PoolSize
 from codeact_server.observability.audit_log import AuditSettings
+from codeact_server.transports.http_sessions import SessionEnds
 
 GUARD_S = 60
 STOPPED = "[failed] stopped: the client ended its session"
@@ -265,3 +268,57 @@ async def test_a_session_that_the_sdk_ends_by_itself_takes_all_with_it(served: O
         assert transport.idle_scope is not None
         transport.idle_scope.cancel()  # as its clock does
         await served.empty()
+
+
+@dataclass
+class Application:
+    """What `SessionEnds` stands in front of: its POST requests are answered when the test says so."""
+
+    began: anyio.Event = field(default_factory=anyio.Event)
+    may_answer: anyio.Event = field(default_factory=anyio.Event)
+    heard: list[str] = field(default_factory=list[str])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.heard.append(scope["method"])
+        if scope["method"] == "POST":
+            self.began.set()
+            await self.may_answer.wait()
+        await Response()(scope, receive, send)
+
+
+async def test_a_request_that_is_not_answered_in_time_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codeact_server.transports.http_sessions.ANSWERED_WITHIN_S", 0)
+    app, left = Application(), list[str]()
+    transport = httpx2.ASGITransport(SessionEnds(app, left.append))
+    with anyio.fail_after(GUARD_S):
+        async with httpx2.AsyncClient(transport=transport) as http, anyio.create_task_group() as tasks:
+            client = RawClient(http, "http://test/mcp", {"Mcp-Session-Id": "mine"})
+            tasks.start_soon(client.post, b"")
+            await app.began.wait()
+            assert await client.delete() == 200
+            app.may_answer.set()
+
+    assert (app.heard, left) == (["POST", "DELETE"], ["http session mine"])
+
+
+async def test_a_session_that_is_ending_takes_no_more_requests_and_others_do() -> None:
+    app, left, statuses = Application(), list[str](), list[int]()
+    transport = httpx2.ASGITransport(SessionEnds(app, left.append))
+
+    async def delete() -> None:
+        statuses.append(await mine.delete())
+
+    with anyio.fail_after(GUARD_S):
+        async with httpx2.AsyncClient(transport=transport) as http, anyio.create_task_group() as tasks:
+            mine, other = (RawClient(http, "http://test/mcp", {"Mcp-Session-Id": name}) for name in ("mine", "other"))
+            tasks.start_soon(mine.post, b"")
+            await app.began.wait()
+            tasks.start_soon(delete)
+            await anyio.wait_all_tasks_blocked()
+            assert (await mine.post(b"")).status_code == 404
+            assert app.heard == ["POST"]
+            app.may_answer.set()
+            assert (await other.post(b"")).status_code == 200
+
+    assert statuses == [200]
+    assert sorted(app.heard) == ["DELETE", "POST", "POST"]
