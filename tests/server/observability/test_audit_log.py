@@ -4,6 +4,7 @@ import json
 import logging
 import stat
 from collections.abc import AsyncGenerator, Generator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,22 @@ async def test_a_run_is_one_line_with_its_decisions_and_calls_and_with_values_on
         assert line["code"].startswith("sha256:")
         assert line["value"].startswith("sha256:")
         assert line["calls"][0]["arguments"].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("values", "recorded"),
+    [(False, "sha256:" + sha256(b'"' + b"x" * 99_998 + b'"').hexdigest()), (True, '"' + "x" * 63_999)],
+)
+async def test_what_is_recorded_of_a_value_is_of_the_whole_however_little_the_client_gets(
+    environment: Mapping[str, str], log: Path, values: bool, recorded: str
+) -> None:
+    settings = AuditSettings(path=str(log), values=values)
+    with anyio.fail_after(GUARD_S):
+        async with opened(environment, audit=settings) as opening, opening.client("auto") as client:
+            await execute(client, "print('p' * 99_999)\n'x' * 99_998")
+
+    (line,) = lines(log)
+    assert (line["value"], line["printed_bytes"]) == (recorded, 100_000)
 
 
 async def test_every_outcome_of_a_run_is_recorded(environment: Mapping[str, str], log: Path, tmp_path: Path) -> None:
