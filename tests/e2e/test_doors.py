@@ -108,14 +108,16 @@ async def test_sse_alone_has_no_streamable_http(commands: Commands) -> None:
 def test_a_port_in_use_is_one_line_and_exit_1(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = commands.run("serve", "--transport", "http", "--port", str(port))
+        config = commands.config({"marker": server("marker.py")})
+        done = commands.run("serve", "--config", config, "--transport", "http", "--port", str(port))
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"codeact-mcp: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
 def test_a_host_that_does_not_exist_is_one_line_and_exit_1(commands: Commands) -> None:
-    done = commands.run("serve", "--transport", "http", "--host", "no.such.host.invalid")
+    config = commands.config({"marker": server("marker.py")})
+    done = commands.run("serve", "--config", config, "--transport", "http", "--host", "no.such.host.invalid")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("codeact-mcp: cannot listen on no.such.host.invalid:8765: ")
