@@ -54,7 +54,7 @@ class Installer:
                 self.config.stash[NOT_TESTED].append(self.failed[client])
         if os.environ.get("CODEACT_NO_SKIP"):
             return pytest.fail(self.failed[client], pytrace=False)
-        return pytest.skip(self.failed[client])
+        return pytest.skip(f"{client} cannot be installed")
 
 
 @pytest.fixture(scope="session")

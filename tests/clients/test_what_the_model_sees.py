@@ -95,6 +95,8 @@ def test_a_picture_is_shown(conversation: Conversation) -> None:
 def test_a_slow_program_is_shown_whole(conversation: Conversation) -> None:
     text = expect(conversation, SLOW)
     assert re.findall(r"tick \d\d", text) == TICKS, text
+    if conversation.client.waits_for_handles:
+        assert len(conversation.results[SLOW.name]) > 1, text
 
 
 def test_nothing_outlives_the_client(conversation: Conversation) -> None:

@@ -210,6 +210,13 @@ class RealClient:
     shows_instructions: bool = True
     """It puts the server's `instructions` into the prompt."""
 
+    waits_for_handles: bool = False
+    """The server does not know how long it waits, and answers after `answer_after_s` at the latest."""
+
+
+def _sdk(name: str, script: str, *, shows_images: bool = True) -> RealClient:
+    return RealClient(name, sdk(script), shows_images, shows_instructions=False, waits_for_handles=True)
+
 
 CLIENTS = (
     RealClient("claude", claude),
@@ -218,8 +225,8 @@ CLIENTS = (
     RealClient("qwen", qwen, shows_images=False),
     RealClient("opencode", opencode, shows_images=False),
     RealClient("copilot", copilot, shows_images=False, shows_instructions=False),
-    RealClient("cline", cline, shows_images=False, shows_instructions=False),
-    RealClient("openai-agents", sdk("use_openai_agents.py"), shows_images=False, shows_instructions=False),
-    RealClient("langchain", sdk("use_langchain.py"), shows_instructions=False),
-    RealClient("agent-framework", sdk("use_agent_framework.py"), shows_images=False, shows_instructions=False),
+    RealClient("cline", cline, shows_images=False, shows_instructions=False, waits_for_handles=True),
+    _sdk("openai-agents", "use_openai_agents.py", shows_images=False),
+    _sdk("langchain", "use_langchain.py"),
+    _sdk("agent-framework", "use_agent_framework.py", shows_images=False),
 )
