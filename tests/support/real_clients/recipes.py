@@ -188,7 +188,7 @@ def sdk(script: str) -> Recipe:
     """A program of a few lines that uses an SDK, run by that SDK's own Python."""
 
     def recipe(place: Place) -> Launch:
-        command = [place.installed.python, "-B", str(SDK / script), f"{place.model_url}/v1", *place.server]
+        command = [place.installed.python, str(SDK / script), f"{place.model_url}/v1", *place.server]
         return Launch(command, {**_openai(place), "LANGSMITH_TRACING": "false"})
 
     return recipe
