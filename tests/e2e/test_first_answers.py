@@ -19,7 +19,8 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 from served import COMMAND, Commands, server
 
-from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS, VERSION_KEY
+from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS
+from codeact_server.front.requests import CAPABILITIES_KEY, CLIENT_KEY, VERSION_KEY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, the first answers wait for the SDK")
 GUARD_S = 60
@@ -143,8 +144,8 @@ def beginning(version: str) -> list[Message]:
         return [*hello(version), request(3, "ping"), *lists, request(4, "tools/call", **call)]
     about = {
         VERSION_KEY: version,
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
+        CLIENT_KEY: {"name": "test", "version": "1"},
+        CAPABILITIES_KEY: {},
     }
     return [
         request(1, "server/discover", _meta=about),

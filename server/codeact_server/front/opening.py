@@ -15,9 +15,10 @@ import stat
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from codeact_server.front.recording import Answers
+from codeact_server.front.requests import Id, Request, request_on
 
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Protocol versions that begin with `initialize`."""
@@ -27,8 +28,6 @@ MODERN_VERSIONS = ("2026-07-28",)
 
 LISTS = ("tools/list", "resources/list", "resources/templates/list")
 """What clients list before they show their model any tool: Claude Code waits for all of them."""
-
-VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
 READ_BYTES = 1 << 16
 HELD_BYTES = 1 << 20
@@ -71,8 +70,12 @@ class Opening:
         self._read = bytearray()
         self._parsed = 0
         """Bytes of `_read` whose lines have been looked at."""
-        self._answered: dict[int | str, tuple[str, Mapping[str, Any]]] = {}
+        self._ids: set[Id] = set()
+        """Of all requests read."""
+        self._answered: dict[Id, tuple[str, Mapping[str, Any]]] = {}
         """Request id to method and result, until the SDK has answered the same request."""
+        self._modern: bool | None = None
+        """Whether requests name their version themselves: the first one decides, as with the SDK's server."""
         self._sent_bytes = 0
         self._version: str | None = None
         """Of the handshake, once answered."""
@@ -119,43 +122,40 @@ class Opening:
     def _answer_lines(self) -> None:
         while self._sent_bytes <= ANSWER_BYTES and (end := self._read.find(b"\n", self._parsed)) >= 0:
             line, self._parsed = self._read[self._parsed : end], end + 1
-            try:
-                request = json.loads(line)
-                request_id, method, params = request["id"], request["method"], request.get("params", {})
-                well_formed = request["jsonrpc"] == "2.0" and type(request_id) in (int, str)
-                covered = well_formed and request_id not in self._answered
-                result = self._result(method, params) if covered else None
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue  # not a request of a form that is known here: the SDK's server judges it
-            if result is None:
+            request = request_on(bytes(line))
+            if request is None or request.id in self._ids:
+                continue  # of an id used twice, nobody can tell which answer is whose
+            self._ids.add(request.id)
+            if self._modern is None:
+                self._modern = request.opens_modern
+            if (result := self._result(request)) is None:
                 continue
-            message = {"jsonrpc": "2.0", "id": request_id, "result": result}
-            text = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            message = {"jsonrpc": "2.0", "id": request.id, "result": result}
+            text = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
             self._sent_bytes += len(text)
             if self._sent_bytes > ANSWER_BYTES:
                 return
-            self._answered[request_id] = (method, result)
+            self._answered[request.id] = (request.method, result)
             while text:
                 text = text[os.write(self.stdout, text) :]
 
-    def _result(self, method: str, params: dict[str, Any]) -> Mapping[str, Any] | None:
+    def _result(self, request: Request) -> Mapping[str, Any] | None:
         """Return the recorded answer. None: the recording does not cover the request, or its parameters are odd."""
-        if method == "initialize":
-            return self._initialized(params)
-        named = cast("str | None", params.get("_meta", {}).get(VERSION_KEY))
-        version = self._version or named
-        if (named is None) is (self._version is None) or (named is not None and named not in MODERN_VERSIONS):
+        if not request.usual:
+            return None
+        if request.method == "initialize":
+            return self._initialized(request.params["protocolVersion"])
+        version = request.version if self._modern else self._version
+        if (request.version is not None) is not self._modern or (self._modern and version not in MODERN_VERSIONS):
             return None  # no version, or two: refused in the SDK's own words
-        if method == "ping" and named is None:
+        if request.method == "ping" and self._version:
             return {}
-        covered = method in ("server/discover", *LISTS) and params.get("cursor") is None
-        return self._answers.get(f"{method} {version}") if covered else None
+        covered = request.method in ("server/discover", *LISTS) and request.params.get("cursor") is None
+        return self._answers.get(f"{request.method} {version}") if covered else None
 
-    def _initialized(self, params: dict[str, Any]) -> Mapping[str, Any] | None:
-        version, client = params["protocolVersion"], params["clientInfo"]
-        well_formed = type(params["capabilities"]) is dict and type(version) is str
-        if self._version or not well_formed or not type(client["name"]) is type(client["version"]) is str:
+    def _initialized(self, version: str) -> Mapping[str, Any] | None:
+        if self._version or self._modern:
             return None
         result = self._answers.get(f"initialize {version if version in HANDSHAKE_VERSIONS else 'other'}")
-        self._version = result["protocolVersion"] if result is not None else None
+        self._version = result.get("protocolVersion") if result is not None else None
         return result

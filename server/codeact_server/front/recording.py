@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import codeact_bridges
 from codeact_bridges.system.private_files import keep_newest, read_small, write_private
@@ -56,10 +56,11 @@ class Recording:
         if digest != self._digest(body):
             return None
         try:
-            answers: Answers = json.loads(body)
+            answers: Any = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        return answers
+        whole = type(answers) is dict and all(type(each) is dict for each in cast("dict[str, Any]", answers).values())
+        return cast("Answers", answers) if whole else None
 
     def write(self, answers: Answers) -> None:
         """Replace the recording. Raises `OSError`."""
@@ -89,6 +90,8 @@ def _identity(arguments: Sequence[str], environ: Mapping[str, str]) -> list[byte
 
 def _configuration(path: str, environ: Mapping[str, str]) -> list[bytes]:
     """The path, the text, and the variables that the text refers to."""
+    if not os.path.isfile(path):
+        raise ValueError(path)  # a pipe can be read only once, and that is not here
     with open(path, "rb") as file:
         text = file.read(MAX_CONFIG_BYTES + 1)
     if len(text) > MAX_CONFIG_BYTES:

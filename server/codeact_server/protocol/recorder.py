@@ -10,8 +10,9 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
 
 from codeact_server.app import App
-from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS, VERSION_KEY
+from codeact_server.front.opening import HANDSHAKE_VERSIONS, LISTS, MODERN_VERSIONS
 from codeact_server.front.recording import Answers, Recording
+from codeact_server.front.requests import CAPABILITIES_KEY, CLIENT_KEY, VERSION_KEY
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,6 @@ PAUSE_S = 1.0
 ANSWER_TIMEOUT_S = 10.0
 """For one of our own answers, which takes milliseconds."""
 
-CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
-CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 _CLIENT = {"name": "recorder", "version": "0"}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from codeact_server.front.opening import ANSWER_BYTES, VERSION_KEY, Opening
+from codeact_server.front.opening import ANSWER_BYTES, Opening
 from codeact_server.front.recording import Answers
+from codeact_server.front.requests import CAPABILITIES_KEY, CLIENT_KEY, VERSION_KEY
 
 INITIALIZED = {"protocolVersion": "2025-11-25", "serverInfo": {"name": "codeact-mcp", "version": "1"}}
 OTHER = {**INITIALIZED, "other": True}
@@ -24,6 +25,7 @@ ANSWERS: Answers = {
     "server/discover 2026-07-28": {"supported": []},
 }
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+ENVELOPE = {VERSION_KEY: "2026-07-28", CLIENT_KEY: HELLO["clientInfo"], CAPABILITIES_KEY: {}}
 GUARD_MS = 20_000
 
 
@@ -91,7 +93,7 @@ def test_the_first_requests_of_a_handshake_are_answered() -> None:
 
 
 def test_requests_that_name_their_version_are_answered() -> None:
-    meta = {"_meta": {VERSION_KEY: "2026-07-28"}}
+    meta = {"_meta": ENVELOPE}
     with opened() as (client, opening):
         client.send("server/discover", 1, meta)
         assert client.answer()["result"] == {"supported": []}
@@ -122,12 +124,7 @@ def test_a_request_that_comes_in_pieces_is_answered_once_it_is_whole() -> None:
 BEFORE_HELLO: list[tuple[str, Any, Any]] = [
     ("tools/list", 1, None),
     ("ping", 1, None),
-    ("tools/list", 1, {"_meta": {VERSION_KEY: "2025-11-25"}}),
-    ("tools/list", 1, {"_meta": {VERSION_KEY: "2027-01-01"}}),
-    ("tools/list", 1, {"_meta": {VERSION_KEY: ["2026-07-28"]}}),
-    ("tools/list", 1, {"_meta": {VERSION_KEY: "2026-07-28"}, "cursor": "x"}),
     ("server/discover", 1, {"_meta": None}),
-    ("tools/call", 1, {"_meta": {VERSION_KEY: "2026-07-28"}}),
     ("initialize", 1, []),
     ("initialize", 1, {**HELLO, "clientInfo": {"name": "x"}}),
     ("initialize", 1, {**HELLO, "clientInfo": {"name": "x", "version": 1}}),
@@ -146,6 +143,51 @@ def test_what_is_odd_is_left_to_the_sdk(method: str, request_id: Any, params: An
         client.send(method, request_id, params)
         client.send("initialize", "sure", HELLO)
         assert client.answer()["id"] == "sure"
+        assert over(client, opening) == b""
+
+
+MODERN_FIRST: list[tuple[str, dict[str, Any]]] = [
+    ("tools/list", {"_meta": ENVELOPE | {VERSION_KEY: "2025-11-25"}}),
+    ("tools/list", {"_meta": ENVELOPE | {VERSION_KEY: "2027-01-01"}}),
+    ("tools/list", {"_meta": ENVELOPE | {VERSION_KEY: ["2026-07-28"]}}),
+    ("tools/list", {"_meta": ENVELOPE, "cursor": "x"}),
+    ("tools/list", {"_meta": {VERSION_KEY: "2026-07-28"}}),
+    ("tools/call", {"_meta": ENVELOPE}),
+    ("ping", {"_meta": ENVELOPE}),
+]
+
+
+@pytest.mark.parametrize(("method", "params"), MODERN_FIRST)
+def test_after_a_request_that_names_its_version_a_handshake_is_left_to_the_sdk(
+    method: str, params: dict[str, Any]
+) -> None:
+    with opened() as (client, opening):
+        client.send(method, 1, params)
+        client.send("initialize", 2, HELLO)
+        client.send("tools/list", 3)
+        client.send("tools/list", "sure", {"_meta": ENVELOPE})
+        assert client.answer()["id"] == "sure"
+        assert over(client, opening) == b""
+
+
+def test_after_another_first_request_those_that_name_their_version_are_left_to_the_sdk() -> None:
+    with opened() as (client, opening):
+        client.send("tools/list", 1)
+        client.send("tools/list", 2, {"_meta": ENVELOPE})
+        client.send("initialize", 3, HELLO)
+        client.send("tools/list", 4, {"_meta": ENVELOPE})
+        client.send("tools/list", 5)
+        assert [client.answer()["id"], client.answer()["id"]] == [3, 5]
+        assert over(client, opening) == b""
+
+
+def test_of_an_id_used_twice_the_sdk_answers_the_second_though_it_was_left_the_first() -> None:
+    with opened() as (client, opening):
+        client.send("tools/call", 1)
+        client.send("initialize", 2, HELLO)
+        client.send("tools/list", 1)
+        client.send("ping", 3)
+        assert [client.answer()["id"], client.answer()["id"]] == [2, 3]
         assert over(client, opening) == b""
 
 

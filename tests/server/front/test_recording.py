@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
@@ -117,6 +118,25 @@ def test_a_configuration_that_cannot_be_read_has_none(tmp_path: Path) -> None:
     for argument in (str(tmp_path / "missing"), str(tmp_path), "\0"):
         assert Recording.of(["serve", "--config", argument], {}) is None
     assert Recording.of(["serve", "--config"], {}) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_configuration_from_a_pipe_has_none_and_stays_unread(tmp_path: Path) -> None:
+    pipe = tmp_path / "servers.json"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with open(pipe, "wb") as writer:
+        writer.write(b"{}")
+    assert Recording.of(["serve", "--config", str(pipe)], {}) is None
+    assert os.read(reader, 9) == b"{}"
+    os.close(reader)
+
+
+@pytest.mark.parametrize("answers", [[], "x", None, {"initialize other": "x"}, {"tools/list 2025-11-25": []}])
+def test_a_file_of_another_shape_is_ignored(tmp_path: Path, answers: Any) -> None:
+    found = recording(tmp_path)
+    found.write(answers)
+    assert found.read() is None
 
 
 def test_there_is_none_at_first(tmp_path: Path) -> None:
