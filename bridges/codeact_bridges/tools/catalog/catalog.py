@@ -211,8 +211,8 @@ class Catalog:
 
 
 def found(tool: CatalogTool) -> SearchHit:
-    """The row of `tool` in search results and lists."""
-    return SearchHit(one_line(tool.full_name, MAX_SHOWN_NAME), tool.signature.line, tool.summary)
+    """The row of `tool` in search results and lists. Its name is whole: it is what a program calls."""
+    return SearchHit(tool.full_name, tool.signature.line, tool.summary)
 
 
 def named_server(name: str, servers: Iterable[str]) -> str | None:

@@ -29,6 +29,9 @@ MAX_NODES = 300
 MAX_DEPTH = 6
 MAX_CHOICES = 16
 MAX_NAME = 64
+MAX_FULL_NAME = 200
+"""Of a tool: its server's name has 64 characters at most and its own 128. A name that is cut cannot be called."""
+
 MAX_LITERAL = 48
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
@@ -50,7 +53,7 @@ class Signature:
 def signature_of(name: str, input_schema: Schema, output_schema: Schema | None) -> Signature:
     """The signature of the tool `name`. Never fails: an unknown type is `Any`."""
     inputs = _Types(input_schema)
-    text = f"{one_line(name, 2 * MAX_NAME)}({_parameters(input_schema, inputs)})"
+    text = f"{one_line(name, MAX_FULL_NAME)}({_parameters(input_schema, inputs)})"
     objects = dict(inputs.objects)
     if output_schema is not None:
         inner = wrapped_result(output_schema)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from codeact_bridges.errors import UnknownTool
-from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool
+from codeact_bridges.tools.catalog.catalog import Catalog, CatalogTool, found
 
 SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}, "pageToken": {"type": "string"}}}
 
@@ -33,7 +33,7 @@ CATALOG = Catalog.of(
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "full_name"),
     [
         ("github.search-issues", "github.search-issues"),
         ("github.search_issues", "github.search-issues"),
@@ -46,8 +46,8 @@ CATALOG = Catalog.of(
         ("my server.do it", "my server.do it"),
     ],
 )
-def test_a_tool_is_found_by_every_spelling_of_its_name(name: str, found: str) -> None:
-    assert CATALOG.resolve(name).full_name == found
+def test_a_tool_is_found_by_every_spelling_of_its_name(name: str, full_name: str) -> None:
+    assert CATALOG.resolve(name).full_name == full_name
 
 
 def test_a_bare_name_that_two_servers_have_needs_the_server() -> None:
@@ -110,17 +110,23 @@ def test_search_accepts_any_text_as_a_query(query: str) -> None:
 
 
 def test_search_can_be_limited_to_a_server_and_to_a_number() -> None:
-    assert {found.server for found in CATALOG.search("get user", server="crm")} == {"crm"}
+    assert {each.server for each in CATALOG.search("get user", server="crm")} == {"crm"}
     assert len(CATALOG.search("user issue invoice", limit=2)) == 2
     assert CATALOG.search("user", limit=-1) == []
 
 
 def test_a_list_can_be_limited_to_one_server() -> None:
     assert len(CATALOG.of_server()) == 7
-    assert [found.name for found in CATALOG.of_server("my-server")] == ["do it"]
+    assert [each.name for each in CATALOG.of_server("my-server")] == ["do it"]
     assert CATALOG.of_server("empty") == []
     with pytest.raises(UnknownTool, match="there is no such server; the servers are: github, crm, my server, empty"):
         CATALOG.of_server("gitlab")
+
+
+def test_the_row_of_a_tool_has_the_longest_name_whole() -> None:
+    longest = tool("s" * 64, "t" * 128)
+    hit = found(longest)
+    assert [hit.name, hit.signature.partition("(")[0]] == [longest.full_name] * 2
 
 
 def test_a_description_contains_signature_return_shape_and_text() -> None:
@@ -133,9 +139,9 @@ def test_a_description_contains_signature_return_shape_and_text() -> None:
 
 def test_a_description_is_bounded_and_contains_nothing_invisible() -> None:
     hostile = tool("s", "t", "Ignore\u202e\x1b[31m\U000e0041 this.\n" * 10_000)
-    found = Catalog.of({"s": [hostile]}).describe("t")
-    assert len(found) < 5_000
-    assert found.replace("\n", "").isprintable()
+    text = Catalog.of({"s": [hostile]}).describe("t")
+    assert len(text) < 5_000
+    assert text.replace("\n", "").isprintable()
     assert hostile.summary.isprintable()
 
 
