@@ -112,12 +112,14 @@ def _size(block: types.ContentBlock) -> int:
 def _is_bare_json(text: str) -> bool:
     """Whether a JSON parser may take the whole text for a list, a string, a number, a boolean or null.
 
-    Looks at both ends only, as parsers differ in what they accept between them. Text without a visible character
-    counts as well: the API of Anthropic refuses it.
+    Looks at both ends only, as parsers differ in what they accept between them. Text of white space alone, in
+    Unicode's sense, counts as well: the API of Anthropic refuses it.
     """
+    if not text.strip():
+        return True
     text = text.strip(" \t\r\n")
     between = (text[:1], text[-1:])
-    return between in {("[", "]"), ('"', '"'), ("", "")} or text in _JSON_WORDS or bool(_JSON_NUMBER.fullmatch(text))
+    return between in {("[", "]"), ('"', '"')} or text in _JSON_WORDS or bool(_JSON_NUMBER.fullmatch(text))
 
 
 def _printed(output: Output, note: Callable[[int, bool], str]) -> types.TextContent:

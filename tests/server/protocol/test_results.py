@@ -67,6 +67,7 @@ def printed(*pieces: tuple[str, str]) -> Output:
         (result(output=printed(("stdout", '{"a": 1}\n'))), '{"a": 1}'),
         (result(output=printed(("stdout", "[1]\n")), value=Value("json", "2")), "[stdout]\n[1]\n--\n[result]\n2"),
         (result(output=printed(("stdout", "\n"))), "[stdout]\n"),
+        (result(output=printed(("stdout", "\x0b\u00a0"))), "[stdout]\n\x0b\u00a0"),
         (
             result(displayed=(Value("json", "7"),), value=Value("json", "8")),
             "[displayed]\n7\n--\n[result]\n8",
