@@ -103,6 +103,6 @@ def conversation(
 ) -> Conversation:
     client: RealClient = request.param
     folder = tmp_path_factory.mktemp(client.name)
-    held = anyio.run(converse, client, install(client.name), setting, folder)
+    conversation = anyio.run(converse, client, install(client.name), setting, folder)
     shutil.rmtree(folder, ignore_errors=True)  # some write much
-    return held
+    return conversation

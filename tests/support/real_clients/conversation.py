@@ -65,7 +65,7 @@ class Conversation:
 
     def answers(self, *methods: str) -> list[Mapping[str, Any]]:
         """The server's results to requests of these methods, in order."""
-        asked = {
+        requested = {
             line["message"]["id"]
             for line in self.wire
             if line["from"] == "client" and line["message"].get("method") in methods and "id" in line["message"]
@@ -73,7 +73,7 @@ class Conversation:
         return [
             line["message"]["result"]
             for line in self.wire
-            if line["from"] == "server" and line["message"].get("id") in asked and "result" in line["message"]
+            if line["from"] == "server" and line["message"].get("id") in requested and "result" in line["message"]
         ]
 
 

@@ -1,7 +1,7 @@
 """The four languages in which clients speak to a model: what a request shows it, and how it answers. Pure.
 
 Anthropic Messages, OpenAI Responses, OpenAI Chat Completions, and Gemini's generateContent; each streamed or whole, as
-the client asks for it.
+the client wants it.
 """
 
 import json
@@ -52,7 +52,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call that the model asks for."""
+    """A tool call that the model makes."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -81,8 +81,8 @@ class Answer:
 class Dialect(Protocol):
     """One of the languages. The instances have no state."""
 
-    def asks(self, path: str) -> bool:
-        """Whether a request to this path asks the model for an answer."""
+    def is_request(self, path: str) -> bool:
+        """Whether what is sent to this path is a request to the model."""
         ...
 
     def view(self, body: Body) -> View: ...
@@ -142,7 +142,7 @@ class _Results:
 class AnthropicMessages:
     """What Claude Code speaks."""
 
-    def asks(self, path: str) -> bool:
+    def is_request(self, path: str) -> bool:
         return path.endswith("/messages")
 
     def view(self, body: Body) -> View:
@@ -186,7 +186,7 @@ class AnthropicMessages:
 class OpenAiResponses:
     """What Codex CLI speaks. The tools of a server stand in a namespace of its name."""
 
-    def asks(self, path: str) -> bool:
+    def is_request(self, path: str) -> bool:
         return path.endswith("/responses")
 
     def view(self, body: Body) -> View:
@@ -240,7 +240,7 @@ class ChatCompletions:
     PASSES_ON: ClassVar = "tool_call"
     """Qwen Code's tool that calls another one, of which the model was only told the name."""
 
-    def asks(self, path: str) -> bool:
+    def is_request(self, path: str) -> bool:
         return path.endswith("/chat/completions")
 
     def view(self, body: Body) -> View:
@@ -290,7 +290,7 @@ class ChatCompletions:
 class GeminiGenerateContent:
     """What Gemini CLI speaks."""
 
-    def asks(self, path: str) -> bool:
+    def is_request(self, path: str) -> bool:
         return "generatecontent" in path.lower()
 
     def view(self, body: Body) -> View:
@@ -327,5 +327,5 @@ DIALECTS: tuple[Dialect, ...] = (AnthropicMessages(), OpenAiResponses(), ChatCom
 
 
 def dialect_of(path: str) -> Dialect | None:
-    """The dialect of a request that asks the model for an answer; None for others, as for lists of models."""
-    return next((dialect for dialect in DIALECTS if dialect.asks(path)), None)
+    """The dialect of a request to the model; None for others, as for lists of models."""
+    return next((dialect for dialect in DIALECTS if dialect.is_request(path)), None)

@@ -50,7 +50,7 @@ class Model:
     """Returns when the server has answered `tools/list` for the first time."""
 
     bodies: list[Body] = field(default_factory=list[Body])
-    """Every request that asked for an answer."""
+    """Every request to the model."""
 
     views: list[View] = field(default_factory=list[View])
     finished: anyio.Event = field(default_factory=anyio.Event)
