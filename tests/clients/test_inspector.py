@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,14 @@ async def test_the_inspector_lists_the_tool(
 async def test_the_inspector_shows_the_value(
     install: Callable[[str], Installed], setting: Setting, tmp_path: Path
 ) -> None:
+    # The Inspector makes one call, so a handle would be of no use to it.
+    config = json.loads(await anyio.Path(setting.server[-1]).read_text())
+    config["codeact"]["answer_after_s"] = GUARD_S
+    (tmp_path / "patient.json").write_text(json.dumps(config))
+    patient = replace(setting, server=[*setting.server[:-1], str(tmp_path / "patient.json")])
     code = "code=[order['city'] for order in call_tool('orders.list_orders')]"
     call = ["--method", "tools/call", "--tool-name", "execute_code", "--tool-arg", code]
-    called = await inspect(install("inspector"), setting, tmp_path, *call)
+    called = await inspect(install("inspector"), patient, tmp_path, *call)
 
     assert called["isError"] is False
     assert "Lisbon" in called["content"][0]["text"]
