@@ -49,7 +49,7 @@ def request_on(line: bytes) -> Request | None:
         return None
     if not well_formed or not (params is None or type(params) is dict):
         return None
-    params = params or {}
+    params = cast("dict[str, Any]", params or {})
     usual = text.count("[") + text.count("{") <= MAX_BRACKETS and _is_text(message)
     if usual and method == "initialize":
         usual = _is_hello(params)
@@ -87,8 +87,8 @@ def _is_meta(meta: object) -> bool:
 
 def _is_client(client: object) -> bool:
     texts = ("name", "version", "title", "description", "websiteUrl")
-    named = type(client) is dict and "name" in client and "version" in client
-    return named and _is_object(client, dict.fromkeys(texts, _is_str) | {"icons": _is_unusual})
+    named = type(client) is dict and {"name", "version"} <= cast("dict[str, Any]", client).keys()
+    return named and _is_object(cast("object", client), dict.fromkeys(texts, _is_str) | {"icons": _is_unusual})
 
 
 def _is_capabilities(capabilities: object) -> bool:

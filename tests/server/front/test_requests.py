@@ -13,7 +13,7 @@ from codeact_server.transports.json_rpc import examine
 
 NAMED = {"name": "test", "version": "1"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": NAMED}
-ENVELOPE = {VERSION_KEY: "2026-07-28", CLIENT_KEY: NAMED, CAPABILITIES_KEY: {}}
+ENVELOPE: dict[str, Any] = {VERSION_KEY: "2026-07-28", CLIENT_KEY: NAMED, CAPABILITIES_KEY: {}}
 CLAUDE = {**NAMED, "title": "Claude Code", "description": "", "websiteUrl": "https://claude.com/claude-code"}
 FORMS: dict[str, Any] = {"form": {}, "url": {}}
 SENT: list[dict[str, Any]] = [
@@ -63,17 +63,17 @@ def test_what_the_sdk_refuses_is_not_usual(odd: dict[str, Any]) -> None:
     assert not found("initialize", HELLO | odd).usual
 
 
-@pytest.mark.parametrize(
-    "meta",
-    [
-        {VERSION_KEY: "2026-07-28"},
-        ENVELOPE | {CLIENT_KEY: 5},
-        ENVELOPE | {CAPABILITIES_KEY: []},
-        {"progressToken": {}},
-        [],
-        None,
-    ],
-)
+ODD_METAS: list[Any] = [
+    {VERSION_KEY: "2026-07-28"},
+    ENVELOPE | {CLIENT_KEY: 5},
+    ENVELOPE | {CAPABILITIES_KEY: []},
+    {"progressToken": {}},
+    [],
+    None,
+]
+
+
+@pytest.mark.parametrize("meta", ODD_METAS)
 def test_an_odd_envelope_is_not_usual(meta: Any) -> None:
     assert not found("tools/list", {"_meta": meta}).usual
 
