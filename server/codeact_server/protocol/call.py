@@ -102,7 +102,7 @@ async def _wait(app: App, ctx: ServerRequestContext[dict[str, Any]], client: Cli
         match await handle.next(until - now):
             case RunResult() as result:
                 app.runs.forget(handle)
-                return call_tool_result(result, links=client.reads_links)
+                return call_tool_result(result, links=client.reads_links, resumed=handle.handed_out)
             case PendingQuestion() as pending if client.modern and handle.questions_sent < MAX_QUESTIONS_SENT:
                 handle.questions_sent += 1
                 pending.send()

@@ -35,8 +35,11 @@ _JSON_WORDS = {"true", "false", "null", "NaN", "Infinity", "-Infinity"}
 _JSON_NUMBER = re.compile(r"-?\d[\d.eE+-]*")
 
 
-def call_tool_result(run: RunResult, *, links: bool = False) -> types.CallToolResult:
-    """Render a finished run. `links`: the client reads blocks that link to a resource."""
+def call_tool_result(run: RunResult, *, links: bool = False, resumed: bool = False) -> types.CallToolResult:
+    """Render a finished run.
+
+    `links`: the client reads blocks that link to a resource. `resumed`: earlier answers had the output before this.
+    """
     printed: list[types.ContentBlock] = [_printed(run.output, _left_out)] if run.output.pieces else []
     outcome: list[types.ContentBlock] = []
     if run.value is not None:
@@ -46,7 +49,7 @@ def call_tool_result(run: RunResult, *, links: bool = False) -> types.CallToolRe
     displayed = [_displayed(each) for each in run.displayed]
     files = _produced(run.produced, links=links)
     if not (printed or displayed or files or outcome):
-        outcome.append(_text("(no output, and the last line has no value)"))
+        outcome.append(_text(f"(no {'further ' if resumed else ''}output, and the last line has no value)"))
     for link in run.stored:
         outcome.extend(_stored(link, links=links))
     if run.session is not None:

@@ -251,6 +251,12 @@ def test_the_first_text_is_no_json_but_an_object_no_text_is_blank_and_all_end_wi
         assert answer.structured_content is None
 
 
+def test_a_resumed_run_that_prints_no_more_does_not_deny_its_earlier_output() -> None:
+    nothing = "output, and the last line has no value)\n"
+    assert text_blocks(call_tool_result(result())) == ["(no " + nothing]
+    assert text_blocks(call_tool_result(result(), resumed=True)) == ["(no further " + nothing]
+
+
 @pytest.mark.parametrize(
     "program_prints",
     [
