@@ -87,8 +87,8 @@ def _is_meta(meta: object) -> bool:
 
 def _is_client(client: object) -> bool:
     texts = ("name", "version", "title", "description", "websiteUrl")
-    named = type(client) is dict and {"name", "version"} <= cast("dict[str, Any]", client).keys()
-    return named and _is_object(cast("object", client), dict.fromkeys(texts, _is_str) | {"icons": _is_unusual})
+    usual = _is_object(client, dict.fromkeys(texts, _is_str) | {"icons": _is_unusual})
+    return usual and {"name", "version"} <= cast("dict[str, Any]", client).keys()
 
 
 def _is_capabilities(capabilities: object) -> bool:
