@@ -15,7 +15,7 @@ from real_clients.script import Step
 pytestmark = pytest.mark.clients
 
 SIGNATURES = (r"orders\.list_orders\(", r"orders\.get_order\([^)]*order_id")
-UNTRUE = re.compile(r"\buser (has |had )?(said no|declined|denied|refused|rejected|did not)", re.IGNORECASE)
+NOT_ASKED = re.compile("nobody was asked|dismissed without an answer|this client cannot ask its user")
 RULE = '{"tool": "orders.customer_addresses", "action": "allow"}'
 """As it can be pasted into the configuration, which is JSON."""
 
@@ -79,11 +79,16 @@ def test_a_failure_is_shown_with_its_traceback(conversation: Conversation, step:
     expect(conversation, step)
 
 
-def test_a_denial_is_true_and_names_the_rule(conversation: Conversation) -> None:
-    text = expect(conversation, DENIED)
-    assert not UNTRUE.search(text), text
+@pytest.mark.parametrize("step", DENIED, ids=lambda step: step.name)
+def test_a_denial_names_the_rule(conversation: Conversation, step: Step) -> None:
+    text = expect(conversation, step)
     assert "codeact.policy.rules" in text, text
     assert RULE in text, text
+
+
+def test_a_denial_says_that_nobody_was_asked(conversation: Conversation) -> None:
+    texts = [conversation.text(step.name) for step in DENIED]
+    assert [text for text in texts if NOT_ASKED.search(text)] != [], texts
 
 
 def test_a_picture_is_shown(conversation: Conversation) -> None:
