@@ -4,7 +4,7 @@ do, and by default does not have to."""
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from real_clients import deferred, tee
 from real_clients.dialects import Call, View
 from real_clients.installation import Installed
-from real_clients.model import Model
+from real_clients.model import MAX_DETOURS, Model
 from real_clients.model import serving as serving_model
 from real_clients.processes import client_process, new_mark
 from real_clients.recipes import Place, claude
@@ -29,17 +29,21 @@ TIME = {"command": sys.executable, "args": ["-m", "mcp_server_time", "--local-ti
 
 @dataclass
 class Searching(Model):
-    """A model that searches for tools, and calls nothing else."""
+    """A model that searches for tools until it is shown ours, and calls nothing else.
 
-    queries: list[str] = field(default_factory=list[str])
+    Once is not enough: the client may not have read yet what the server has listed.
+    """
+
+    query: str = ""
 
     async def call_for(self, view: View) -> Call | None:
-        done = [result for result in view.results if result.tool == SEARCH]
-        if len(done) == len(self.queries):
+        searches = [result for result in view.results if result.tool == SEARCH]
+        shown = NAME in {tool.name for tool in view.tools} or any(NAME in result.text for result in searches)
+        if searches and (shown or len(searches) == MAX_DETOURS):
             self.finished.set()
             return None
         await self.listed()
-        return Call(SEARCH, {"query": self.queries[len(done)], "max_results": 5}, f"search_{len(done)}")
+        return Call(SEARCH, {"query": self.query, "max_results": 5}, f"search_{len(searches)}")
 
 
 @pytest.fixture
@@ -58,14 +62,14 @@ async def command(environment: Mapping[str, str], tmp_path: Path) -> list[str]:
 
 
 async def searched(
-    installed: Installed, folder: Path, command: list[str], environment: Mapping[str, str], queries: list[str]
+    installed: Installed, folder: Path, command: list[str], environment: Mapping[str, str], query: str
 ) -> list[dict[str, Any]]:
-    """The bodies of the requests of a conversation in which the model makes these searches."""
+    """The bodies of the requests of a conversation in which the model makes this search."""
     home, wire, mark = folder / "home", folder / "wire.jsonl", new_mark()
     home.mkdir()
     given = {**environment, "HOME": str(folder), **mark}
     (folder / "server.json").write_text(json.dumps({"command": command, "environment": given}))
-    model = Searching([], listed_on(wire), queries=queries)
+    model = Searching([], listed_on(wire), query=query)
     with anyio.fail_after(GUARD_S):
         async with serving_model(model):
             launch = claude(Place(installed, home, model.url, [sys.executable, str(tee.__file__), str(folder)]))
@@ -106,7 +110,7 @@ async def test_a_search_for_what_a_server_does_finds_the_tool(
     query: str,
 ) -> None:
     command = [sys.executable, str(deferred.__file__), *command]
-    first, *_, last = await searched(install("claude"), tmp_path, command, environment, [query])
+    first, *_, last = await searched(install("claude"), tmp_path, command, environment, query)
 
     assert NAME not in [tool["name"] for tool in first["tools"]]
     assert NAME in found_by_last_search(last)
@@ -115,7 +119,7 @@ async def test_a_search_for_what_a_server_does_finds_the_tool(
 async def test_the_tool_is_loaded_without_a_search(
     install: Callable[[str], Installed], command: list[str], environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    *_, last = await searched(install("claude"), tmp_path, command, environment, ["select:Nothing"])
+    *_, last = await searched(install("claude"), tmp_path, command, environment, "select:Nothing")
 
     (tool,) = [tool for tool in last["tools"] if tool["name"] == NAME]
     assert not tool.get("defer_loading")
