@@ -29,8 +29,9 @@ from codeact_bridges.sandbox.port import Worker
 from codeact_bridges.testing import ScriptedTools
 from codeact_bridges.values import Output, ResultLink, RunResult, Value
 
-GUARD_S = 60
-"""Time limit of one run."""
+GUARD_S = 240
+"""Ends a run that hangs. In the emulated machine, beside other work, a run takes more than a minute if it has to wait
+for a new worker."""
 
 
 @dataclass(frozen=True, slots=True)
