@@ -35,4 +35,4 @@ def _what_happened(why: NoApproval, ask_timeout_s: float) -> str:
         case NoApproval.CANNOT_ASK:
             return "this client cannot ask its user"
         case NoApproval.FAILED:
-            return "the client gave no answer: it sent an error, or its connection ended"
+            return "the client gave no valid answer, or its connection ended"

@@ -26,7 +26,7 @@ MAX_FIRST_SENTENCE = 150
 MAX_INSTRUCTIONS_NAMES = 300
 """Limit of the servers' names in the instructions, which some clients put into every prompt."""
 
-MAX_SEARCH_HINT = 500
+MAX_SEARCH_HINT = 1_000
 """Limit of the words for tool searches. No client shows them to its model."""
 
 MAX_REASON = 400

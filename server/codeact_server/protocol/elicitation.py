@@ -96,14 +96,19 @@ def form(question: ApprovalRequest, *, remembers: bool) -> types.ElicitRequestFo
 def approval_answer(
     response: types.InputResponse | None, *, remembers: bool, after_s: float
 ) -> ApprovalChoice | NoApproval:
-    """The answer to an approval request. Accepted without one of the offered choices, it is a yes to this call."""
+    """The answer to an approval request. Accepted without a choice, it is a yes to this call.
+
+    A choice that was not offered is no valid answer: what it means cannot be known.
+    """
     match response:
         case types.ElicitResult(action="accept", content=content):
             decision: object = (content or {}).get("decision")
-            for choice in _offered(remembers=remembers):
-                if choice == decision:
+            if decision is None:
+                return "once"
+            for choice, label in _offered(remembers=remembers).items():
+                if decision in (choice, label):  # some clients send back what they show
                     return choice
-            return "once"
+            return NoApproval.FAILED
         case types.ElicitResult() if after_s < FASTEST_PERSON_S:
             return NoApproval.AUTOMATIC
         case types.ElicitResult(action="decline"):

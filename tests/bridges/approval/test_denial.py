@@ -18,7 +18,7 @@ SENTENCES = {
     NoApproval.AUTOMATIC: "nobody was asked: this client answers by itself.",
     NoApproval.TIMED_OUT: "no answer came within 90 s (setting codeact.policy.ask_timeout_s).",
     NoApproval.CANNOT_ASK: "this client cannot ask its user.",
-    NoApproval.FAILED: "the client gave no answer: it sent an error, or its connection ended.",
+    NoApproval.FAILED: "the client gave no valid answer, or its connection ended.",
 }
 
 

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.types import ElicitResult, ErrorData, ListRootsResult
 
 from codeact_bridges.approval.policy import Policy, ToolRule
-from codeact_bridges.approval.request import ApprovalRequest, NoApproval
+from codeact_bridges.approval.request import ApprovalChoice, ApprovalRequest, NoApproval
 from codeact_bridges.files.mounts import Mount
 from codeact_bridges.network.rules import HostRule, HostRules
 from codeact_bridges.runs.handle import PendingQuestion, RunHandle
@@ -58,11 +58,12 @@ def answers_are_the_clients_own(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"decision": "once"}, "once"),
         ({"decision": "run"}, "run"),
         ({"decision": "session"}, "session"),
-        ({"decision": "no"}, "once"),
-        ({"decision": "yes"}, "once"),
-        ({"decision": "SESSION"}, "once"),
-        ({"decision": ["session"]}, "once"),
-        ({"decision": True}, "once"),
+        ({"decision": "this program"}, "run"),
+        ({"decision": "no"}, NoApproval.FAILED),
+        ({"decision": "yes"}, NoApproval.FAILED),
+        ({"decision": "SESSION"}, NoApproval.FAILED),
+        ({"decision": ["session"]}, NoApproval.FAILED),
+        ({"decision": True}, NoApproval.FAILED),
         ({"decision": None}, "once"),
         ({"other": "session"}, "once"),
         ({}, "once"),
@@ -71,7 +72,7 @@ def answers_are_the_clients_own(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.parametrize("after_s", [0, 60])
 def test_an_accepted_form_is_a_yes_to_this_call_unless_it_says_for_longer(
-    content: dict[str, Any] | None, choice: str, after_s: float
+    content: dict[str, Any] | None, choice: ApprovalChoice | NoApproval, after_s: float
 ) -> None:
     result = ElicitResult.model_construct(action="accept", content=content)
 
@@ -79,8 +80,8 @@ def test_an_accepted_form_is_a_yes_to_this_call_unless_it_says_for_longer(
     assert answer_in(PendingQuestion(QUESTION), result, remembers=True, after_s=after_s) == choice
 
 
-def test_a_choice_that_was_not_offered_is_a_yes_to_this_call() -> None:
-    assert approval_answer(said("session"), remembers=False, after_s=60) == "once"
+def test_a_choice_that_was_not_offered_is_no_valid_answer() -> None:
+    assert approval_answer(said("session"), remembers=False, after_s=60) is NoApproval.FAILED
     assert approval_answer(said("run"), remembers=False, after_s=60) == "run"
 
 
@@ -143,7 +144,7 @@ def test_a_yes_for_longer_than_the_run_is_offered_only_where_it_can_be_remembere
         ("once", "drop: {}", 2),
         ("run", "drop: {}", 1),
         ("session", "drop: {}", 1),
-        ("perhaps", "drop: {}", 2),
+        ("perhaps", denied("the client gave no valid answer, or its connection ended"), 2),
         (ElicitResult(action="accept", content={}), "drop: {}", 2),
         (ElicitResult(action="accept"), "drop: {}", 2),
         (DECLINE, denied("the user said no"), 2),
@@ -201,7 +202,7 @@ async def test_an_error_in_place_of_an_answer_is_told_as_one(environment: Mappin
             opened(environment) as opening,
             Client(opening.server, mode="legacy", elicitation_callback=broken) as client,
         ):
-            what_happened = "the client gave no answer: it sent an error, or its connection ended"
+            what_happened = "the client gave no valid answer, or its connection ended"
             assert await execute(client, DROP) == (False, f'["{denied(what_happened)}"]')
 
 
