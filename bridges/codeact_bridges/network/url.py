@@ -146,8 +146,7 @@ def readings(path: str) -> tuple[str, ...]:
     """Every path as which a server could interpret the canonical `path`, itself first.
 
     Servers and the proxies before them decode once or several times, merge slashes, drop `;parameters`, cut at a
-    decoded `?`, or fold look-alike characters. A path that contains '..' in any of these readings is
-    refused.
+    `;` or a decoded `?`, or fold look-alike characters. A path that contains '..' in any of these readings is refused.
     """
     found = {path: None}
     waiting = [path]
@@ -169,6 +168,7 @@ def readings(path: str) -> tuple[str, ...]:
 
 def _read_differently(path: str) -> list[str]:
     others = [re.sub(r"/{2,}", "/", path), re.split(r"[?#]", path, maxsplit=1)[0], re.sub(r";[^/]*", "", path)]
+    others.append(path.partition(";")[0])  # Apache Shiro cuts there, whatever follows
     if "%" in path:
         try:
             others.append(unquote_to_bytes(path).decode())

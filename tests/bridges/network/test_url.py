@@ -70,3 +70,4 @@ def test_parameters_and_a_hidden_query_are_read_both_ways() -> None:
     assert "/a.json" not in readings("/secret%3Fx=/a.json")
     assert "/secret" in readings("/secret%3Fx=/a.json")
     assert "/secret" in readings("/secret;x.json")
+    assert {"/b/", "/b//y.json"} <= set(readings("/b/;/y.json"))

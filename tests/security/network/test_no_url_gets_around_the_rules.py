@@ -238,6 +238,7 @@ DEFAULTS = {"http": 80, "https": 443}
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(methods, st.one_of(urls, near_urls, paths, hosts.map(lambda host: f"//{host}/public/x")))
+@example("GET", "http://93.184.216.34/b/;/y.json")
 def test_a_redirect_is_allowed_only_where_a_first_request_is(method: str, location: str) -> None:
     try:
         target = join(parse("http://example.com/public/x/y"), location)
