@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,13 @@ from real_clients.conversation import Conversation, Setting, converse
 from real_clients.installation import Installed, NotInstalled, installed
 from real_clients.programs import STEPS
 from real_clients.recipes import CLIENTS, RealClient
-from served import COMMAND, server, serving, until
+from served import server, serving, until
 
 IN_SLOW = {"claude", "codex", "gemini", "langchain"}
 """These are tested with the other slow tests, as one for each kind of failure that was seen. All: `-m clients`."""
+
+PATIENT = Path(__file__).parents[1] / "support" / "real_clients" / "patient.py"
+"""`codeact-mcp`, on which the speed of the machine has no influence."""
 
 START_S = 180
 """Ends the wait for a server that does not come up."""
@@ -78,7 +82,7 @@ def setting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     (folder / "servers.json").write_text(json.dumps(config))
     arguments = ["--config", str(folder / "servers.json")]
     anyio.run(start_once, arguments, {**environment, "HOME": str(folder)}, folder)
-    command = [COMMAND, "serve", "--transport", "stdio", *arguments]
+    command = [sys.executable, str(PATIENT), "serve", "--transport", "stdio", *arguments]
     return Setting(STEPS, command, {**environment, "HOME": str(folder)})
 
 

@@ -15,7 +15,7 @@ from real_clients.script import Step
 pytestmark = pytest.mark.clients
 
 SIGNATURES = (r"orders\.list_orders\(", r"orders\.get_order\([^)]*order_id")
-NOT_ASKED = re.compile("nobody was asked|dismissed without an answer|this client cannot ask its user")
+NOT_ASKED = re.compile("nobody was asked|this client cannot ask its user")
 RULE = '{"tool": "orders.customer_addresses", "action": "allow"}'
 """As it can be pasted into the configuration, which is JSON."""
 
@@ -79,16 +79,15 @@ def test_a_failure_is_shown_with_its_traceback(conversation: Conversation, step:
     expect(conversation, step)
 
 
-@pytest.mark.parametrize("step", DENIED, ids=lambda step: step.name)
-def test_a_denial_names_the_rule(conversation: Conversation, step: Step) -> None:
-    text = expect(conversation, step)
+def test_a_denial_names_the_rule(conversation: Conversation) -> None:
+    text = expect(conversation, DENIED)
     assert "codeact.policy.rules" in text, text
     assert RULE in text, text
 
 
 def test_a_denial_says_that_nobody_was_asked(conversation: Conversation) -> None:
-    texts = [conversation.text(step.name) for step in DENIED]
-    assert [text for text in texts if NOT_ASKED.search(text)] != [], texts
+    text = expect(conversation, DENIED)
+    assert NOT_ASKED.search(text), text
 
 
 def test_a_picture_is_shown(conversation: Conversation) -> None:

@@ -45,18 +45,12 @@ TOOL_ERROR = Step(
     ("ToolError", "there is no order 7"),
     fails=True,
 )
-DENIED = tuple(
-    Step(
-        f"denied {number}",
-        f"print('before ' + 'call {number}')\ncall_tool('orders.customer_addresses')",
-        (f"before call {number}", r"orders\.customer_addresses"),
-        fails=True,
-    )
-    for number in (1, 2, 3)
+DENIED = Step(
+    "denied",
+    "print('before ' + 'the call')\ncall_tool('orders.customer_addresses')",
+    ("before the call", r"orders\.customer_addresses"),
+    fails=True,
 )
-"""Three times, because an answer that comes at once is told from a person's by its time, which a busy machine can make
-longer once."""
-
 PICTURE = Step(
     "a picture",
     f"import base64\ndisplay(base64.b64decode('{PIXEL}'), 'image/png')\n'a picture ' + '4712'",
@@ -73,4 +67,4 @@ SLOW = Step(
     ("slow value 4714", *TICKS),
 )
 
-STEPS = (*VALUES, TRACEBACK, TOOL_ERROR, *DENIED, PICTURE, LONG, SLOW)
+STEPS = (*VALUES, TRACEBACK, TOOL_ERROR, DENIED, PICTURE, LONG, SLOW)
