@@ -138,14 +138,18 @@ class Served:
 
     @asynccontextmanager
     async def _sse(self) -> AsyncGenerator[Any]:
-        """The SDK's streams. When the server goes while they are being closed, they fail at telling nobody of it."""
-        ended_well = False
+        """The SDK's streams. When the server goes while they are being closed, they fail at telling nobody of it, and
+        cancel what closes them."""
+        failed = False
         try:
             async with sse_client(f"{self.address}/sse") as streams:
-                yield streams
-                ended_well = True
+                try:
+                    yield streams
+                except Exception:
+                    failed = True
+                    raise
         except* anyio.BrokenResourceError:
-            if not ended_well:
+            if failed:
                 raise
 
     @asynccontextmanager
