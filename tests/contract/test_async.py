@@ -156,18 +156,23 @@ async def test_results_come_as_they_are_ready(lab: Lab) -> None:
     program = """
         import asyncio
         order = []
+        turns = [asyncio.Event() for _ in range(5)]
         async def step(n):
-            await asyncio.sleep(n / 50)
+            await turns[n].wait()
             order.append(n)
+            await asyncio.sleep(0.001)
+            turns[n + 1].set()
+            return n
         tasks = [asyncio.create_task(step(n)) for n in (3, 1, 2)]
-        for each in asyncio.as_completed(tasks):
-            await each
+        turns[1].set()
+        order += [[await each for each in asyncio.as_completed(tasks)]]
+        turns[0].set()
         done, pending = await asyncio.wait([asyncio.ensure_future(step(0)), asyncio.ensure_future(call_tool_async("wait"))],
                                            return_when=asyncio.FIRST_COMPLETED)
         [p.cancel() for p in pending]
         [order, len(done), len(pending)]
     """
-    assert await lab.value(program, Meeting().tools) == [[1, 2, 3, 0], 1, 1]
+    assert await lab.value(program, Meeting().tools) == [[1, 2, 3, [1, 2, 3], 0], 1, 1]
 
 
 async def test_queues_semaphores_events_and_locks_work_between_tasks(lab: Lab) -> None:
